@@ -1,0 +1,67 @@
+"""Facts: what a provider says about one payment, in cumulative totals.
+
+An answer, a look-up and a notice all speak this one language, so that one merge serves them all.  Totals, never deltas:
+the same facts five times, or out of order, change nothing the second time.
+"""
+
+from collections.abc import Iterator
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from kassa_sdk.money import Money
+from kassa_sdk.records import Record
+
+MovementStatus = Literal["pending", "succeeded", "failed"]
+"""Where one capture or refund stands at the provider."""
+
+PaymentCondition = Literal["open", "authorized", "declined", "canceled", "expired"]
+"""Where the payment as a whole stands at the provider; how much was captured or refunded is an amount, never a word."""
+
+
+class Movement(Record):
+    """One capture or one refund, as the provider knows it.
+
+    ``attempt_key`` is our key, where the provider echoes it (or where this is the answer to the request that carried
+    it).  A movement without our key was made elsewhere, such as in the provider's dashboard.
+    """
+
+    provider_reference: str = Field(min_length=1)
+    amount: Money
+    status: MovementStatus = "succeeded"
+    attempt_key: str | None = None
+
+
+class PaymentFacts(Record):
+    """Everything that one message of a provider says about one payment.
+
+    ``provider_reference`` is theirs; ``our_reference`` is ours, where they echo it.  A total that the message does not
+    tell is None, which is not the same as zero.  All amounts are in one currency (checked).
+    """
+
+    provider_reference: str = Field(min_length=1)
+    our_reference: str | None = None
+    condition: PaymentCondition | None = None
+    authorized: Money | None = None
+    captured: Money | None = None
+    refunded: Money | None = None
+    returned: Money | None = None
+    disputed: Money | None = None
+    captures: tuple[Movement, ...] = ()
+    refunds: tuple[Movement, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_currency_and_nothing_negative(self) -> Self:
+        amounts = tuple(self.amounts())
+        currencies = {amount.currency for amount in amounts}
+        if len(currencies) > 1:
+            raise ValueError(f"all amounts of one payment are in one currency, these are in {sorted(currencies)}")
+        if any(amount.minor < 0 for amount in amounts):
+            raise ValueError("totals and movements are never negative; a refund is a positive amount refunded")
+        return self
+
+    def amounts(self) -> Iterator[Money]:
+        """Every amount in these facts."""
+        totals = (self.authorized, self.captured, self.refunded, self.returned, self.disputed)
+        yield from (total for total in totals if total is not None)
+        yield from (movement.amount for movement in (*self.captures, *self.refunds))

@@ -1,0 +1,12 @@
+"""What all records of the contract have in common: frozen, nothing unknown, the same again after a trip through JSON."""
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+JsonObject = dict[str, JsonValue]
+"""A JSON object, for what one side stores or relays without reading it."""
+
+
+class Record(BaseModel):
+    """A frozen record.  Unknown fields are refused, so that a misspelt one cannot be lost silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
