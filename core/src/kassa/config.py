@@ -1,0 +1,278 @@
+"""The settings: one TOML file, read once, validated whole.
+
+Every mistake is reported with its file, line, field and what was expected.  Secrets stand in the file only as references
+(``env:NAME``, ``file:PATH``).  Environment variables override single settings: ``KASSA_DATABASE__URL``.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from kassa.config_file import ConfigFile, Location
+from kassa.errors import ConfigurationError, Mistake
+from kassa_sdk import Money, MoneyError, exponent_of
+
+_NAME = r"^[a-z][a-z0-9-]{0,39}$"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseSettings(_Section):
+    """Where payments are kept."""
+
+    url: str = "sqlite:///kassa.db"
+
+
+class CartSettings(_Section):
+    """Whose carts are paid: kassa's own (``embedded``) or those of a driver that a shop brings."""
+
+    driver: str = Field(default="embedded", pattern=_NAME)
+    options: dict[str, JsonValue] = {}
+
+
+class ProviderSettings(_Section):
+    """One configured instance of a provider plugin."""
+
+    plugin: str = Field(pattern=_NAME)
+    options: dict[str, JsonValue] = {}
+    if_close_unconfirmed: Literal["wait", "allow"] = "wait"
+
+
+class RuleSettings(_Section):
+    """One condition under which a region offers a provider."""
+
+    provider: str
+    amount_min: str | None = None
+    amount_max: str | None = None
+    countries: tuple[str, ...] | None = None
+    customer_groups: tuple[str, ...] | None = None
+    reason: str = Field(min_length=1)
+
+
+class RegionSettings(_Section):
+    """One region: a currency, countries, and the providers it offers, in order."""
+
+    name: str = Field(min_length=1)
+    currency: str
+    countries: tuple[str, ...] = Field(min_length=1)
+    providers: tuple[str, ...] = Field(min_length=1)
+    rules: tuple[RuleSettings, ...] = ()
+    place_order: dict[str, Literal["authorized", "pending"]] = {}
+
+
+class Settings(BaseSettings):
+    """The whole configuration."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="KASSA_",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    database: DatabaseSettings = DatabaseSettings()
+    carts: CartSettings = CartSettings()
+    providers: dict[str, ProviderSettings] = {}
+    regions: dict[str, RegionSettings] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes before the file; nothing else is read."""
+        return env_settings, init_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Settings, and the file that they came from."""
+
+    settings: Settings
+    file: ConfigFile
+
+
+def read(path: Path) -> Configuration:
+    """Read and validate a configuration file.  Raises ConfigurationError, which lists every mistake."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        message = f"cannot be read ({error.strerror}); write one with `kassa init`"
+        raise ConfigurationError([Mistake(str(path), None, "", message)]) from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str = "kassa.toml") -> Configuration:
+    """Validate a configuration's text.  Raises ConfigurationError, which lists every mistake."""
+    file = ConfigFile(name, text)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([Mistake(name, None, "", f"is not TOML: {error}")]) from error
+    settings, mistakes = _validate(data, file)
+    if settings is not None:
+        mistakes += _cross_check(settings, file)
+    if mistakes or settings is None:
+        raise ConfigurationError(sorted(mistakes, key=lambda mistake: mistake.line or 0))
+    return Configuration(settings, file)
+
+
+def describe(error: ValidationError, location: Location, file: ConfigFile) -> list[Mistake]:
+    """The mistakes that pydantic found below this location, in words."""
+    return [
+        file.mistake((*location, *problem["loc"]), _in_words(problem, location))
+        for problem in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _validate(data: dict[str, Any], file: ConfigFile) -> tuple[Settings | None, list[Mistake]]:
+    reserved = [file.mistake((key,), "unknown key; remove it") for key in data if key.startswith("_")]
+    if reserved:
+        return None, reserved
+    try:
+        return Settings(**data), []
+    except ValidationError as error:
+        mistakes = describe(error, (), file)
+        return _without_mistaken_parts(data, error), mistakes
+
+
+def _without_mistaken_parts(data: dict[str, Any], error: ValidationError) -> Settings | None:
+    # What is whole is checked further, so that one run reports every mistake.
+    mistaken = {problem["loc"][:2] for problem in error.errors()}
+    whole: dict[str, Any] = {
+        section: {key: value for key, value in content.items() if (section, key) not in mistaken}
+        for section, content in data.items()
+        if section in ("providers", "regions") and isinstance(content, dict) and (section,) not in mistaken
+    }
+    placeholders = {loc[1]: {"plugin": "unknown"} for loc in mistaken if loc[0] == "providers" and len(loc) > 1}
+    whole["providers"] = {**whole.get("providers", {}), **placeholders}
+    try:
+        return Settings(**whole)
+    except (ValidationError, TypeError):
+        return None
+
+
+def _in_words(problem: Mapping[str, Any], location: Location) -> str:
+    key = str(problem["loc"][-1]) if problem["loc"] else ""
+    match problem["type"]:
+        case "extra_forbidden":
+            known = _known_keys(problem["loc"][:-1]) if not location else ()
+            close = get_close_matches(key, known, n=1)
+            return f"unknown key; did you mean {close[0]!r}?" if close else "unknown key; remove it"
+        case "missing":
+            return "is missing; add it"
+        case "string_pattern_mismatch":
+            return "expected lower-case letters, digits and '-', beginning with a letter, such as 'stripe-eu'"
+        case _:
+            return str(problem["msg"])
+
+
+def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
+    names = tuple(part for part in location if isinstance(part, str))
+    sections: dict[tuple[str, ...], type[BaseModel]] = {
+        (): Settings,
+        ("database",): DatabaseSettings,
+        ("carts",): CartSettings,
+    }
+    depth_of_instances, depth_of_rules = 2, 3
+    if len(names) == depth_of_instances:
+        sections[names] = ProviderSettings if names[0] == "providers" else RegionSettings
+    if len(names) == depth_of_rules:
+        sections[names] = RuleSettings
+    model = sections.get(names)
+    return tuple(model.model_fields) if model else ()
+
+
+def _cross_check(settings: Settings, file: ConfigFile) -> list[Mistake]:
+    mistakes = [*_check_database(settings, file), *_check_provider_names(settings, file)]
+    countries: dict[str, str] = {}
+    for region_id, region in settings.regions.items():
+        mistakes += _check_region(region_id, region, settings, file)
+        for country in region.countries:
+            if country in countries:
+                where = ("regions", region_id, "countries")
+                mistakes.append(
+                    file.mistake(where, f"{country} is in region {countries[country]!r} already; keep it in one")
+                )
+            countries[country] = region_id
+    return mistakes
+
+
+def _check_database(settings: Settings, file: ConfigFile) -> Iterator[Mistake]:
+    url = settings.database.url
+    if url.startswith(("env:", "file:")):
+        return
+    try:
+        literal_password = make_url(url).password is not None
+    except ArgumentError:
+        yield file.mistake(("database", "url"), "expected sqlite:///FILE or postgresql://USER@HOST/NAME")
+        return
+    if literal_password:
+        message = (
+            'has a password in it; put the whole URL into an environment variable and write url = "env:DATABASE_URL"'
+        )
+        yield file.mistake(("database", "url"), message)
+
+
+def _check_provider_names(settings: Settings, file: ConfigFile) -> Iterator[Mistake]:
+    for name in settings.providers:
+        if not re.fullmatch(_NAME, name):
+            message = "an instance is named with lower-case letters, digits and '-', beginning with a letter"
+            yield file.mistake(("providers", name), message)
+
+
+def _check_region(region_id: str, region: RegionSettings, settings: Settings, file: ConfigFile) -> list[Mistake]:
+    here: Location = ("regions", region_id)
+    mistakes = []
+    try:
+        exponent_of(region.currency)
+    except MoneyError as error:
+        mistakes.append(file.mistake((*here, "currency"), str(error)))
+        return mistakes
+    for country in region.countries:
+        if not re.fullmatch("[A-Z]{2}", country):
+            message = f"{country!r} is not a country; expected ISO 3166 codes such as 'DE'"
+            mistakes.append(file.mistake((*here, "countries"), message))
+    for provider in sorted(set(region.providers) - set(settings.providers)):
+        mistakes.append(file.mistake((*here, "providers"), _no_such_provider(provider, settings.providers)))
+    if len(set(region.providers)) < len(region.providers):
+        mistakes.append(file.mistake((*here, "providers"), "names a provider twice; name it once"))
+    for provider in sorted(set(region.place_order) - set(region.providers)):
+        mistakes.append(file.mistake((*here, "place_order", provider), "is not among this region's providers"))
+    for index, rule in enumerate(region.rules):
+        mistakes += _check_rule((*here, "rules", index), rule, region, file)
+    return mistakes
+
+
+def _check_rule(here: Location, rule: RuleSettings, region: RegionSettings, file: ConfigFile) -> Iterator[Mistake]:
+    if rule.provider not in region.providers:
+        yield file.mistake((*here, "provider"), f"{rule.provider!r} is not among this region's providers")
+    for field in ("amount_min", "amount_max"):
+        amount = getattr(rule, field)
+        try:
+            if amount is not None:
+                Money.parse(amount, region.currency)
+        except MoneyError as error:
+            yield file.mistake((*here, field), str(error))
+
+
+def _no_such_provider(name: str, known: Mapping[str, Any]) -> str:
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"add a block [providers.{name}]"
+    return f"{name!r} is not configured; {hint}"

@@ -1,0 +1,102 @@
+"""Finding plugins that other distributions offer, without importing any but the named ones.
+
+stevedore finds and loads; what it would pass over in silence is refused here: two distributions that offer the same name,
+imports that fail in any way, names that nobody offers.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from stevedore import NamedExtensionManager
+
+from kassa.errors import PluginUnusable
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A plugin that is installed; nothing of it was imported."""
+
+    name: str
+    distribution: str
+    version: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+
+class _FreshManager(NamedExtensionManager[Any]):
+    """Reads the installed distributions at each start.
+
+    stevedore's own list comes from a file cache whose keys hold modification times to the nearest two minutes, and
+    forgets the distribution of each entry point: a plugin that was just replaced would be loaded by its old name.
+    """
+
+    def list_entry_points(self) -> list[EntryPoint]:
+        return list(entry_points(group=self.namespace))
+
+
+def installed(group: str) -> tuple[Candidate, ...]:
+    """Every plugin that the installed distributions offer in this group, by name.  Imports nothing of them."""
+    return tuple(sorted(map(_candidate, entry_points(group=group)), key=lambda candidate: candidate.name))
+
+
+def load(group: str, name: str) -> tuple[Candidate, Any]:
+    """Import the one plugin of this name.  Raises PluginUnusable."""
+    candidate = _the_only(group, name)
+    failures: list[BaseException] = []
+    with _contained(candidate):
+        manager = _FreshManager(
+            group,
+            names=[name],
+            on_load_failure_callback=lambda _manager, _entry_point, error: failures.append(error),
+            warn_on_missing_entrypoint=False,
+        )
+    if failures:
+        raise _import_failed(candidate, failures[0]) from failures[0]
+    return candidate, manager[name].plugin
+
+
+def _the_only(group: str, name: str) -> Candidate:
+    everything = installed(group)
+    offered = [candidate for candidate in everything if candidate.name == name]
+    if not offered:
+        close = get_close_matches(name, [candidate.name for candidate in everything], n=1)
+        hint = (
+            f"did you mean {close[0]!r}?" if close else f"install the distribution that offers it, often kassa-{name}"
+        )
+        raise PluginUnusable(f"no installed distribution offers a plugin {name!r} (entry points {group!r}); {hint}")
+    if len(offered) > 1:
+        distributions = " and ".join(map(str, offered))
+        raise PluginUnusable(f"{distributions} both offer a plugin {name!r}; uninstall all but one of them")
+    return offered[0]
+
+
+@contextmanager
+def _contained(candidate: Candidate) -> Iterator[None]:
+    # stevedore lets these two pass its callback, and an import may well raise them; neither may end the host.
+    try:
+        yield
+    except (AssertionError, SystemExit) as error:
+        raise _import_failed(candidate, error) from error
+
+
+def _import_failed(candidate: Candidate, error: BaseException) -> PluginUnusable:
+    return PluginUnusable(
+        f"{candidate} cannot be imported ({candidate.target}): {type(error).__name__}: {error}; "
+        f"reinstall it, or report this to its author"
+    )
+
+
+def _candidate(entry_point: EntryPoint) -> Candidate:
+    distribution = entry_point.dist
+    return Candidate(
+        name=entry_point.name,
+        distribution=distribution.name if distribution else "an unnamed distribution",
+        version=distribution.version if distribution else "?",
+        target=entry_point.value,
+    )

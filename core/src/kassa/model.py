@@ -1,0 +1,229 @@
+"""The records of the engine: frozen, each loaded from its row, none with behaviour that needs I/O."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from kassa.transitions import LIVE_SESSION, OperationStatus, SessionStatus
+from kassa_sdk import Action, JsonObject, Money, Record, Shopper
+
+
+class OperationKind(StrEnum):
+    """What an operation asks of a provider.  Answering an action continues the authorization; it is no kind of its own."""
+
+    INITIATE = "initiate"
+    AUTHORIZE = "authorize"
+    UPDATE = "update"
+    CAPTURE = "capture"
+    REFUND = "refund"
+    CANCEL = "cancel"
+
+
+class CollectionStatus(StrEnum):
+    """How far a payment collection is paid; derived from amounts, the words are Medusa's."""
+
+    NOT_PAID = "not_paid"
+    AWAITING = "awaiting"
+    PARTIALLY_AUTHORIZED = "partially_authorized"
+    AUTHORIZED = "authorized"
+    PARTIALLY_CAPTURED = "partially_captured"
+    COMPLETED = "completed"
+    CANCELED = "canceled"
+    FAILED = "failed"
+
+
+class PaymentStatus(StrEnum):
+    """Whether a payment still promises money; how much of it was taken is an amount."""
+
+    AUTHORIZED = "authorized"
+    CANCELED = "canceled"
+
+
+class PaymentSession(Record):
+    """One try to pay through one provider.
+
+    ``data`` is what the provider returned last, for the storefront to read; ``action`` is set while the shopper must act.
+    ``failure`` says why it stands in error.
+    """
+
+    id: str
+    store_id: str
+    payment_collection_id: str
+    provider_id: str
+    amount: Money
+    status: SessionStatus
+    provider_reference: str | None
+    data: JsonObject
+    shopper: Shopper
+    action: Action | None
+    failure: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it holds its place in the collection."""
+        return self.status in LIVE_SESSION
+
+
+class Payment(Record):
+    """Promised money.  ``capturing`` and ``refunding`` are reserved by operations whose fate is not settled."""
+
+    id: str
+    store_id: str
+    payment_collection_id: str
+    payment_session_id: str
+    provider_id: str
+    provider_reference: str
+    amount: Money
+    captured: Money
+    capturing: Money
+    refunded: Money
+    refunding: Money
+    canceled: Money
+    created_at: datetime
+    captured_at: datetime | None
+    canceled_at: datetime | None
+
+    @property
+    def status(self) -> PaymentStatus:
+        """Canceled when it was given up with nothing taken."""
+        given_up = self.canceled_at is not None and not self.captured
+        return PaymentStatus.CANCELED if given_up else PaymentStatus.AUTHORIZED
+
+
+class Capture(Record):
+    """One taking of money that happened.  ``operation_id`` is None where it was made elsewhere."""
+
+    id: str
+    payment_id: str
+    operation_id: str | None
+    amount: Money
+    provider_reference: str
+    created_at: datetime
+
+
+class Refund(Record):
+    """One giving back of money that happened.  ``operation_id`` is None where it was made elsewhere."""
+
+    id: str
+    payment_id: str
+    operation_id: str | None
+    amount: Money
+    provider_reference: str
+    reason: str | None
+    created_at: datetime
+
+
+class PaymentLedger(Record):
+    """A payment with every capture and refund of it, oldest first."""
+
+    payment: Payment
+    captures: tuple[Capture, ...]
+    refunds: tuple[Refund, ...]
+
+
+class PaymentCollection(Record):
+    """What is owed for one purpose, with its sessions (oldest first, also those given up) and payments."""
+
+    id: str
+    store_id: str
+    region_id: str
+    cart_id: str | None
+    order_id: str | None
+    amount: Money
+    sessions: tuple[PaymentSession, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+
+    @property
+    def live_session(self) -> PaymentSession | None:
+        """The session that holds the collection's one place, if there is one."""
+        return next((session for session in self.sessions if session.is_live), None)
+
+
+class Operation(Record):
+    """One intent towards a provider, durable before it is sent.
+
+    ``hook``, ``attempt`` and ``attempt_key`` name the send that is under way or was last; ``request`` is exactly what was
+    sent, as JSON.  ``cause`` says what stands in the way, or by which evidence it failed.
+    """
+
+    id: str
+    store_id: str
+    payment_collection_id: str
+    payment_session_id: str
+    payment_id: str | None
+    provider_id: str
+    kind: OperationKind
+    status: OperationStatus
+    amount: Money | None
+    hook: str
+    attempt: int
+    attempt_key: str
+    request: str
+    sends: int
+    generation: int
+    lease_until: datetime | None
+    due_at: datetime | None
+    cause: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Event(Record):
+    """One fact of the append-only history, named as Medusa names its events."""
+
+    id: str
+    store_id: str
+    payment_collection_id: str | None
+    name: str
+    entity_id: str
+    data: JsonObject
+    created_at: datetime
+
+
+class LineItem(Record):
+    """One line of a cart: so many of something, at a unit price that the shop's side set."""
+
+    id: str
+    title: str
+    variant_id: str | None = None
+    quantity: int
+    unit_price: Money
+
+    @property
+    def total(self) -> Money:
+        """Unit price times quantity."""
+        return self.unit_price * self.quantity
+
+
+class Cart(Record):
+    """A cart of the embedded driver."""
+
+    id: str
+    store_id: str
+    region_id: str
+    total: Money
+    shopper: Shopper
+    items: tuple[LineItem, ...]
+    order_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+
+
+class Order(Record):
+    """An order of the embedded driver; ``is_paid`` is False while it waits for its money."""
+
+    id: str
+    store_id: str
+    cart_id: str
+    payment_collection_id: str | None
+    region_id: str
+    total: Money
+    is_paid: bool
+    shopper: Shopper
+    items: tuple[LineItem, ...]
+    created_at: datetime

@@ -1,0 +1,109 @@
+"""Payment collections: what is owed for one purpose."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from kassa.errors import NotFound
+from kassa.ids import Kind, require_kind
+from kassa.model import PaymentCollection
+from kassa.store import events, payments, sessions
+from kassa.store.tables import payment_collections as table
+from kassa_sdk import Money
+
+_INSERT = insert(table)
+_OWN = (table.c.store_id == bindparam("store"), table.c.id == bindparam("key"))
+_LOCK = select(table.c.id).where(*_OWN).with_for_update()
+_LOAD = select(table).where(*_OWN)
+_BY_CART = select(table.c.id).where(table.c.store_id == bindparam("store"), table.c.cart_id == bindparam("cart"))
+_SET_AMOUNT = update(table).where(*_OWN).values(amount_minor=bindparam("minor"), updated_at=bindparam("now"))
+_COMPLETE = (
+    update(table)
+    .where(*_OWN, table.c.completed_at.is_(None))
+    .values(order_id=bindparam("order"), completed_at=bindparam("now"), updated_at=bindparam("now"))
+)
+
+
+def add(connection: Connection, collection: PaymentCollection) -> None:
+    """Store a new collection.  A second one for the same cart breaks a unique rule of the database."""
+    connection.execute(
+        _INSERT,
+        {
+            "id": collection.id,
+            "store_id": collection.store_id,
+            "region_id": collection.region_id,
+            "cart_id": collection.cart_id,
+            "order_id": collection.order_id,
+            "currency": collection.amount.currency,
+            "amount_minor": collection.amount.minor,
+            "created_at": collection.created_at,
+            "updated_at": collection.updated_at,
+            "completed_at": collection.completed_at,
+        },
+    )
+    _tell(connection, collection.store_id, collection.id, "created", collection.created_at)
+
+
+def lock(connection: Connection, store_id: str, collection_id: str) -> PaymentCollection:
+    """Lock the collection until the end of the transaction, and load it.  Raises InvalidData, NotFound.
+
+    Every change to anything of a collection begins here, so that two of them wait for each other.
+    """
+    require_kind(Kind.PAYMENT_COLLECTION, collection_id, "payment_collection_id")
+    if connection.execute(_LOCK, {"store": store_id, "key": collection_id}).first() is None:
+        raise _not_found(collection_id)
+    return load(connection, store_id, collection_id)
+
+
+def load(connection: Connection, store_id: str, collection_id: str) -> PaymentCollection:
+    """The collection with its sessions and payments.  Raises InvalidData, NotFound."""
+    require_kind(Kind.PAYMENT_COLLECTION, collection_id, "payment_collection_id")
+    row = connection.execute(_LOAD, {"store": store_id, "key": collection_id}).first()
+    if row is None:
+        raise _not_found(collection_id)
+    return _collection(connection, row)
+
+
+def find_by_cart(connection: Connection, store_id: str, cart_id: str) -> PaymentCollection | None:
+    """The collection of this cart, if there is one."""
+    found = connection.execute(_BY_CART, {"store": store_id, "cart": cart_id}).scalar()
+    return None if found is None else load(connection, store_id, found)
+
+
+def set_amount(connection: Connection, collection: PaymentCollection, amount: Money, now: datetime) -> None:
+    """What is owed has changed."""
+    parameters = {"store": collection.store_id, "key": collection.id, "minor": amount.minor, "now": now}
+    connection.execute(_SET_AMOUNT, parameters)
+    _tell(connection, collection.store_id, collection.id, "updated", now)
+
+
+def complete(connection: Connection, collection: PaymentCollection, order_id: str, now: datetime) -> None:
+    """The order is placed.  Does nothing when it was before."""
+    parameters = {"store": collection.store_id, "key": collection.id, "order": order_id, "now": now}
+    if connection.execute(_COMPLETE, parameters).rowcount:
+        events.append(connection, collection.store_id, collection.id, "order.placed", order_id, now)
+
+
+def _tell(connection: Connection, store_id: str, collection_id: str, what: str, now: datetime) -> None:
+    events.append(connection, store_id, collection_id, f"payment.payment_collection.{what}", collection_id, now)
+
+
+def _not_found(collection_id: str) -> NotFound:
+    return NotFound(f"there is no payment collection {collection_id} in this store")
+
+
+def _collection(connection: Connection, row: Row[Any]) -> PaymentCollection:
+    return PaymentCollection(
+        id=row.id,
+        store_id=row.store_id,
+        region_id=row.region_id,
+        cart_id=row.cart_id,
+        order_id=row.order_id,
+        amount=Money(row.amount_minor, row.currency),
+        sessions=sessions.of_collection(connection, row.store_id, row.id),
+        payments=payments.of_collection(connection, row.store_id, row.id),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        completed_at=row.completed_at,
+    )

@@ -1,0 +1,166 @@
+"""Operations: each intent towards a provider, durable before it is sent."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from kassa.errors import Conflict, NotFound
+from kassa.model import Operation, OperationKind
+from kassa.store import events
+from kassa.store.tables import operations as table
+from kassa.transitions import OPEN_OPERATION, OperationStatus, advance
+from kassa_sdk import Money
+
+_OWN = (table.c.store_id == bindparam("store"), table.c.id == bindparam("key"))
+_INSERT = insert(table)
+_LOCK = select(table).where(*_OWN).with_for_update()
+_OF_COLLECTION = (
+    select(table)
+    .where(table.c.store_id == bindparam("store"), table.c.payment_collection_id == bindparam("collection"))
+    .order_by(table.c.id)
+)
+_OPEN_OF_SESSION = (
+    select(table)
+    .where(
+        table.c.store_id == bindparam("store"),
+        table.c.payment_session_id == bindparam("session"),
+        table.c.status.in_([status.value for status in OPEN_OPERATION]),
+    )
+    .order_by(table.c.id)
+)
+_MOVE = (
+    update(table)
+    .where(*_OWN, table.c.status == bindparam("current"), table.c.generation == bindparam("holder"))
+    .values(
+        status=bindparam("following"),
+        cause=bindparam("why"),
+        due_at=bindparam("due"),
+        lease_until=None,
+        updated_at=bindparam("now"),
+    )
+)
+_SEND_AGAIN = (
+    update(table)
+    .where(*_OWN, table.c.status == bindparam("current"), table.c.generation == bindparam("holder"))
+    .values(
+        status=OperationStatus.IN_FLIGHT.value,
+        hook=bindparam("next_hook"),
+        attempt=bindparam("next_attempt"),
+        attempt_key=bindparam("next_key"),
+        request=bindparam("next_request"),
+        sends=bindparam("next_sends"),
+        generation=table.c.generation + 1,
+        lease_until=bindparam("lease"),
+        due_at=bindparam("due"),
+        cause=None,
+        updated_at=bindparam("now"),
+    )
+)
+
+
+def add(connection: Connection, operation: Operation) -> None:
+    """Store a new operation.  A second open one that may not run beside it breaks a unique rule of the database."""
+    amount = operation.amount
+    columns = operation.model_dump(exclude={"amount"}) | {
+        "currency": None if amount is None else amount.currency,
+        "amount_minor": None if amount is None else amount.minor,
+    }
+    connection.execute(_INSERT, columns)
+    _tell(connection, operation, operation.status, operation.created_at, None)
+
+
+def lock(connection: Connection, store_id: str, operation_id: str) -> Operation:
+    """Lock and load an operation; the collection is locked already.  Raises NotFound."""
+    row = connection.execute(_LOCK, {"store": store_id, "key": operation_id}).first()
+    if row is None:
+        raise NotFound(f"there is no operation {operation_id} in this store")
+    return _operation(row)
+
+
+def of_collection(connection: Connection, store_id: str, collection_id: str) -> tuple[Operation, ...]:
+    """Every operation of a collection, oldest first."""
+    return tuple(map(_operation, connection.execute(_OF_COLLECTION, {"store": store_id, "collection": collection_id})))
+
+
+def open_of_session(connection: Connection, store_id: str, session_id: str) -> tuple[Operation, ...]:
+    """The operations of a session that are not settled, oldest first."""
+    return tuple(map(_operation, connection.execute(_OPEN_OF_SESSION, {"store": store_id, "session": session_id})))
+
+
+def move(  # what a move carries
+    connection: Connection,
+    operation: Operation,
+    following: OperationStatus,
+    now: datetime,
+    *,
+    cause: str | None = None,
+    due_at: datetime | None = None,
+) -> Operation:
+    """Move the operation to another status, if the table allows it.  Raises IllegalTransition, Conflict."""
+    advance(operation.status, following)
+    parameters = {
+        "store": operation.store_id,
+        "key": operation.id,
+        "current": operation.status,
+        "holder": operation.generation,
+        "following": following,
+        "why": cause,
+        "due": due_at,
+        "now": now,
+    }
+    if connection.execute(_MOVE, parameters).rowcount != 1:
+        raise _overtaken(operation)
+    _tell(connection, operation, following, now, cause)
+    moved = {"status": following, "cause": cause, "due_at": due_at, "lease_until": None, "updated_at": now}
+    return operation.model_copy(update=moved)
+
+
+def send_again(connection: Connection, operation: Operation, send: Operation) -> Operation:
+    """Put the operation in flight again, as ``send`` says, under the next generation.
+
+    Raises IllegalTransition, Conflict.
+    """
+    advance(operation.status, OperationStatus.IN_FLIGHT)
+    parameters = {
+        "store": operation.store_id,
+        "key": operation.id,
+        "current": operation.status,
+        "holder": operation.generation,
+        "next_hook": send.hook,
+        "next_attempt": send.attempt,
+        "next_key": send.attempt_key,
+        "next_request": send.request,
+        "next_sends": send.sends,
+        "lease": send.lease_until,
+        "due": send.due_at,
+        "now": send.updated_at,
+    }
+    if connection.execute(_SEND_AGAIN, parameters).rowcount != 1:
+        raise _overtaken(operation)
+    _tell(connection, send, OperationStatus.IN_FLIGHT, send.updated_at, None)
+    return send.model_copy(update={"status": OperationStatus.IN_FLIGHT, "generation": operation.generation + 1})
+
+
+def _overtaken(operation: Operation) -> Conflict:
+    return Conflict(f"operation {operation.id} has moved on from {operation.status.value}; load it again")
+
+
+def _tell(
+    connection: Connection, operation: Operation, status: OperationStatus, now: datetime, cause: str | None
+) -> None:
+    name = f"kassa.operation.{status.value}"
+    data = {"kind": operation.kind.value, "attempt_key": operation.attempt_key, "cause": cause}
+    events.append(connection, operation.store_id, operation.payment_collection_id, name, operation.id, now, dict(data))
+
+
+def _operation(row: Row[Any]) -> Operation:
+    columns = row._asdict()
+    currency, minor = columns.pop("currency"), columns.pop("amount_minor")
+    amount = None if currency is None else Money(minor, currency)
+    return Operation(
+        amount=amount,
+        kind=OperationKind(columns.pop("kind")),
+        status=OperationStatus(columns.pop("status")),
+        **columns,
+    )

@@ -1,0 +1,258 @@
+"""Payments, and the captures and refunds that happened to them.
+
+Reservations are one guarded statement each: it checks and reserves, or changes nothing.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Row, Update, bindparam, insert, select, update
+
+from kassa.errors import Conflict, NotFound
+from kassa.ids import Kind, new_id, require_kind
+from kassa.model import Capture, Operation, Payment, PaymentLedger, Refund
+from kassa.store import events
+from kassa.store.tables import captures, refunds
+from kassa.store.tables import payments as table
+from kassa_sdk import Money, Movement
+
+_OWN = (table.c.store_id == bindparam("store"), table.c.id == bindparam("key"))
+_MINOR: BindParameter[int] = bindparam("minor")
+_INSERT = insert(table)
+_INSERT_CAPTURE = insert(captures)
+_INSERT_REFUND = insert(refunds)
+_LOAD = select(table).where(*_OWN)
+_OF_COLLECTION = (
+    select(table)
+    .where(table.c.store_id == bindparam("store"), table.c.payment_collection_id == bindparam("collection"))
+    .order_by(table.c.id)
+)
+_OF_SESSION = select(table).where(
+    table.c.store_id == bindparam("store"), table.c.payment_session_id == bindparam("session")
+)
+_NEWEST = (
+    select(table)
+    .where(table.c.store_id == bindparam("store"))
+    .order_by(table.c.created_at.desc(), table.c.id.desc())
+    .limit(bindparam("limit"))
+    .offset(bindparam("offset"))
+)
+_CAPTURES = select(captures).where(captures.c.payment_id == bindparam("payment")).order_by(captures.c.id)
+_REFUNDS = select(refunds).where(refunds.c.payment_id == bindparam("payment")).order_by(refunds.c.id)
+
+_RESERVE_CAPTURE = (
+    update(table)
+    .where(
+        *_OWN,
+        table.c.captured_minor + table.c.capturing_minor + table.c.canceled_minor + _MINOR <= table.c.amount_minor,
+    )
+    .values(capturing_minor=table.c.capturing_minor + _MINOR)
+)
+_RESERVE_REFUND = (
+    update(table)
+    .where(*_OWN, table.c.refunded_minor + table.c.refunding_minor + _MINOR <= table.c.captured_minor)
+    .values(refunding_minor=table.c.refunding_minor + _MINOR)
+)
+_RELEASE_CAPTURE = update(table).where(*_OWN).values(capturing_minor=table.c.capturing_minor - _MINOR)
+_RELEASE_REFUND = update(table).where(*_OWN).values(refunding_minor=table.c.refunding_minor - _MINOR)
+_BOOK_CAPTURE = (
+    update(table).where(*_OWN).values(captured_minor=table.c.captured_minor + _MINOR, captured_at=bindparam("now"))
+)
+_BOOK_REFUND = update(table).where(*_OWN).values(refunded_minor=table.c.refunded_minor + _MINOR)
+_BOOK_CANCEL = (
+    update(table).where(*_OWN).values(canceled_minor=table.c.canceled_minor + _MINOR, canceled_at=bindparam("now"))
+)
+
+
+def add(connection: Connection, payment: Payment) -> None:
+    """Store a new payment: money was promised."""
+    connection.execute(
+        _INSERT,
+        {
+            "id": payment.id,
+            "store_id": payment.store_id,
+            "payment_collection_id": payment.payment_collection_id,
+            "payment_session_id": payment.payment_session_id,
+            "provider_id": payment.provider_id,
+            "provider_reference": payment.provider_reference,
+            "currency": payment.amount.currency,
+            "amount_minor": payment.amount.minor,
+            "created_at": payment.created_at,
+        },
+    )
+    _tell(connection, payment, "payment.payment.created", payment.created_at)
+
+
+def load(connection: Connection, store_id: str, payment_id: str) -> Payment:
+    """The payment.  Raises InvalidData, NotFound."""
+    require_kind(Kind.PAYMENT, payment_id, "payment_id")
+    row = connection.execute(_LOAD, {"store": store_id, "key": payment_id}).first()
+    if row is None:
+        raise NotFound(f"there is no payment {payment_id} in this store")
+    return _payment(row)
+
+
+def ledger(connection: Connection, payment: Payment) -> PaymentLedger:
+    """The payment with its captures and refunds."""
+    parameters = {"payment": payment.id}
+    return PaymentLedger(
+        payment=payment,
+        captures=tuple(map(_capture, connection.execute(_CAPTURES, parameters))),
+        refunds=tuple(map(_refund, connection.execute(_REFUNDS, parameters))),
+    )
+
+
+def newest(connection: Connection, store_id: str, limit: int, offset: int) -> tuple[Payment, ...]:
+    """A page of the store's payments, newest first."""
+    rows = connection.execute(_NEWEST, {"store": store_id, "limit": limit, "offset": offset})
+    return tuple(map(_payment, rows))
+
+
+def of_collection(connection: Connection, store_id: str, collection_id: str) -> tuple[Payment, ...]:
+    """The payments of a collection, oldest first."""
+    return tuple(map(_payment, connection.execute(_OF_COLLECTION, {"store": store_id, "collection": collection_id})))
+
+
+def of_session(connection: Connection, store_id: str, session_id: str) -> Payment | None:
+    """The payment that a session became, if it did."""
+    row = connection.execute(_OF_SESSION, {"store": store_id, "session": session_id}).first()
+    return None if row is None else _payment(row)
+
+
+def reserve_capture(connection: Connection, payment: Payment, amount: Money) -> None:
+    """Reserve an amount for a capture.  Raises Conflict when less than that is left."""
+    _guarded(connection, _RESERVE_CAPTURE, payment, amount, "capture")
+
+
+def reserve_refund(connection: Connection, payment: Payment, amount: Money) -> None:
+    """Reserve an amount for a refund.  Raises Conflict when less than that is left."""
+    _guarded(connection, _RESERVE_REFUND, payment, amount, "refund")
+
+
+def release_capture(connection: Connection, payment: Payment, amount: Money) -> None:
+    """Free what a capture had reserved: its fate is known."""
+    connection.execute(_RELEASE_CAPTURE, _own(payment) | {"minor": amount.minor})
+
+
+def release_refund(connection: Connection, payment: Payment, amount: Money) -> None:
+    """Free what a refund had reserved: its fate is known."""
+    connection.execute(_RELEASE_REFUND, _own(payment) | {"minor": amount.minor})
+
+
+def book_capture(
+    connection: Connection, payment: Payment, movement: Movement, operation: Operation | None, now: datetime
+) -> Capture:
+    """Money was taken: add the capture and its amount."""
+    capture = Capture(
+        id=new_id(Kind.CAPTURE),
+        payment_id=payment.id,
+        operation_id=None if operation is None else operation.id,
+        amount=movement.amount,
+        provider_reference=movement.provider_reference,
+        created_at=now,
+    )
+    connection.execute(_INSERT_CAPTURE, _movement_row(payment, capture))
+    connection.execute(_BOOK_CAPTURE, _own(payment) | {"minor": movement.amount.minor, "now": now})
+    _tell(connection, payment, "payment.captured", now)
+    return capture
+
+
+def book_refund(  # as a capture, with its reason
+    connection: Connection,
+    payment: Payment,
+    movement: Movement,
+    operation: Operation | None,
+    reason: str | None,
+    now: datetime,
+) -> Refund:
+    """Money was given back: add the refund and its amount."""
+    refund = Refund(
+        id=new_id(Kind.REFUND),
+        payment_id=payment.id,
+        operation_id=None if operation is None else operation.id,
+        amount=movement.amount,
+        provider_reference=movement.provider_reference,
+        reason=reason,
+        created_at=now,
+    )
+    connection.execute(_INSERT_REFUND, _movement_row(payment, refund) | {"reason": reason})
+    connection.execute(_BOOK_REFUND, _own(payment) | {"minor": movement.amount.minor})
+    _tell(connection, payment, "payment.refunded", now)
+    return refund
+
+
+def book_cancel(connection: Connection, payment: Payment, amount: Money, now: datetime) -> None:
+    """What was not captured is given up."""
+    connection.execute(_BOOK_CANCEL, _own(payment) | {"minor": amount.minor, "now": now})
+    _tell(connection, payment, "payment.payment.canceled", now)
+
+
+def _guarded(connection: Connection, statement: Update, payment: Payment, amount: Money, what: str) -> None:
+    if connection.execute(statement, _own(payment) | {"minor": amount.minor}).rowcount != 1:
+        raise Conflict(f"payment {payment.id} has less than {amount} left to {what}; load it again")
+
+
+def _own(payment: Payment) -> dict[str, Any]:
+    return {"store": payment.store_id, "key": payment.id}
+
+
+def _movement_row(payment: Payment, movement: Capture | Refund) -> dict[str, Any]:
+    return {
+        "id": movement.id,
+        "store_id": payment.store_id,
+        "payment_collection_id": payment.payment_collection_id,
+        "payment_id": payment.id,
+        "operation_id": movement.operation_id,
+        "currency": movement.amount.currency,
+        "amount_minor": movement.amount.minor,
+        "provider_reference": movement.provider_reference,
+        "created_at": movement.created_at,
+    }
+
+
+def _tell(connection: Connection, payment: Payment, name: str, now: datetime) -> None:
+    events.append(connection, payment.store_id, payment.payment_collection_id, name, payment.id, now)
+
+
+def _payment(row: Row[Any]) -> Payment:
+    currency = row.currency
+    return Payment(
+        id=row.id,
+        store_id=row.store_id,
+        payment_collection_id=row.payment_collection_id,
+        payment_session_id=row.payment_session_id,
+        provider_id=row.provider_id,
+        provider_reference=row.provider_reference,
+        amount=Money(row.amount_minor, currency),
+        captured=Money(row.captured_minor, currency),
+        capturing=Money(row.capturing_minor, currency),
+        refunded=Money(row.refunded_minor, currency),
+        refunding=Money(row.refunding_minor, currency),
+        canceled=Money(row.canceled_minor, currency),
+        created_at=row.created_at,
+        captured_at=row.captured_at,
+        canceled_at=row.canceled_at,
+    )
+
+
+def _capture(row: Row[Any]) -> Capture:
+    return Capture(
+        id=row.id,
+        payment_id=row.payment_id,
+        operation_id=row.operation_id,
+        amount=Money(row.amount_minor, row.currency),
+        provider_reference=row.provider_reference,
+        created_at=row.created_at,
+    )
+
+
+def _refund(row: Row[Any]) -> Refund:
+    return Refund(
+        id=row.id,
+        payment_id=row.payment_id,
+        operation_id=row.operation_id,
+        amount=Money(row.amount_minor, row.currency),
+        provider_reference=row.provider_reference,
+        reason=row.reason,
+        created_at=row.created_at,
+    )

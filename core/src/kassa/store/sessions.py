@@ -1,0 +1,156 @@
+"""Payment sessions: one try to pay through one provider."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from kassa.errors import Conflict, NotFound
+from kassa.ids import Kind, require_kind
+from kassa.model import PaymentSession
+from kassa.store import events
+from kassa.store.tables import payment_sessions as table
+from kassa.transitions import SessionStatus, advance
+from kassa_sdk import Action, JsonObject, Money, Shopper
+
+_INSERT = insert(table)
+_OWN = (table.c.store_id == bindparam("store"), table.c.id == bindparam("key"))
+_LOAD = select(table).where(*_OWN)
+_OF_COLLECTION = (
+    select(table)
+    .where(table.c.store_id == bindparam("store"), table.c.payment_collection_id == bindparam("collection"))
+    .order_by(table.c.id)
+)
+_MOVE = (
+    update(table)
+    .where(*_OWN, table.c.status == bindparam("current"))
+    .values(
+        status=bindparam("following"),
+        action=bindparam("next_action"),
+        failure=bindparam("why"),
+        updated_at=bindparam("now"),
+    )
+)
+_REMEMBER = (
+    update(table)
+    .where(*_OWN)
+    .values(provider_reference=bindparam("reference"), data=bindparam("provider_data"), updated_at=bindparam("now"))
+)
+_SET_AMOUNT = update(table).where(*_OWN).values(amount_minor=bindparam("minor"), updated_at=bindparam("now"))
+_ACTIONS: TypeAdapter[Action] = TypeAdapter(Action)
+
+
+def add(connection: Connection, session: PaymentSession) -> None:
+    """Store a new session.  A second live one in the same place breaks a unique rule of the database."""
+    connection.execute(
+        _INSERT,
+        {
+            "id": session.id,
+            "store_id": session.store_id,
+            "payment_collection_id": session.payment_collection_id,
+            "place": 0,
+            "provider_id": session.provider_id,
+            "currency": session.amount.currency,
+            "amount_minor": session.amount.minor,
+            "status": session.status,
+            "provider_reference": session.provider_reference,
+            "data": session.data,
+            "shopper": session.shopper.model_dump(mode="json"),
+            "action": None,
+            "failure": None,
+            "created_at": session.created_at,
+            "updated_at": session.updated_at,
+        },
+    )
+    _tell(connection, session, "created", session.created_at)
+
+
+def load(connection: Connection, store_id: str, session_id: str) -> PaymentSession:
+    """The session.  Raises InvalidData, NotFound."""
+    require_kind(Kind.PAYMENT_SESSION, session_id, "payment_session_id")
+    row = connection.execute(_LOAD, {"store": store_id, "key": session_id}).first()
+    if row is None:
+        raise NotFound(f"there is no payment session {session_id} in this store")
+    return _session(row)
+
+
+def of_collection(connection: Connection, store_id: str, collection_id: str) -> tuple[PaymentSession, ...]:
+    """The sessions of a collection, oldest first."""
+    return tuple(map(_session, connection.execute(_OF_COLLECTION, {"store": store_id, "collection": collection_id})))
+
+
+def move(  # what a move carries
+    connection: Connection,
+    session: PaymentSession,
+    following: SessionStatus,
+    now: datetime,
+    *,
+    action: Action | None = None,
+    failure: str | None = None,
+) -> PaymentSession:
+    """Move the session to another status, if the table allows it.  Raises IllegalTransition, Conflict.
+
+    Staying where it is only replaces the action.
+    """
+    if following is not session.status:
+        advance(session.status, following)
+    parameters = {
+        "store": session.store_id,
+        "key": session.id,
+        "current": session.status,
+        "following": following,
+        "next_action": None if action is None else _ACTIONS.dump_python(action, mode="json"),
+        "why": failure,
+        "now": now,
+    }
+    if connection.execute(_MOVE, parameters).rowcount != 1:
+        raise Conflict(f"payment session {session.id} is no longer {session.status.value}; load it again")
+    _tell(connection, session, following.value, now)
+    return session.model_copy(
+        update={"status": following, "action": action, "failure": failure, "updated_at": now},
+    )
+
+
+def remember(
+    connection: Connection, session: PaymentSession, reference: str | None, data: JsonObject | None, now: datetime
+) -> PaymentSession:
+    """Keep what the provider calls the session, and what it returned for the storefront (None: as before)."""
+    known = {
+        "provider_reference": reference or session.provider_reference,
+        "data": session.data if data is None else data,
+        "updated_at": now,
+    }
+    parameters = {"reference": known["provider_reference"], "provider_data": known["data"], "now": now}
+    connection.execute(_REMEMBER, {"store": session.store_id, "key": session.id, **parameters})
+    return session.model_copy(update=known)
+
+
+def set_amount(connection: Connection, session: PaymentSession, amount: Money, now: datetime) -> PaymentSession:
+    """The provider knows the new amount."""
+    connection.execute(_SET_AMOUNT, {"store": session.store_id, "key": session.id, "minor": amount.minor, "now": now})
+    _tell(connection, session, "updated", now)
+    return session.model_copy(update={"amount": amount, "updated_at": now})
+
+
+def _tell(connection: Connection, session: PaymentSession, what: str, now: datetime) -> None:
+    name = f"payment.payment_session.{what}"
+    events.append(connection, session.store_id, session.payment_collection_id, name, session.id, now)
+
+
+def _session(row: Row[Any]) -> PaymentSession:
+    return PaymentSession(
+        id=row.id,
+        store_id=row.store_id,
+        payment_collection_id=row.payment_collection_id,
+        provider_id=row.provider_id,
+        amount=Money(row.amount_minor, row.currency),
+        status=SessionStatus(row.status),
+        provider_reference=row.provider_reference,
+        data=row.data,
+        shopper=Shopper.model_validate(row.shopper),
+        action=None if row.action is None else _ACTIONS.validate_python(row.action),
+        failure=row.failure,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,272 @@
+"""The tables.  Every row about money carries its store and its payment collection.
+
+The database repeats the rules: statuses are checked against the known words, their moves by triggers
+(``migrations``), one live session a collection and one order a cart by unique indexes.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from kassa.model import OperationKind
+from kassa.transitions import LIVE_SESSION, OPEN_OPERATION, OperationStatus, SessionStatus
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC.  SQLite has no time zones, so they are taken off on the way in and put on on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware in, UTC stored."""
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """UTC out, aware."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+NullableJson = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+Id = String(64)
+
+
+def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    words = ", ".join(f"'{value.value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({words})", name=column)
+
+
+def _in(column: str, values: frozenset[OperationStatus] | frozenset[SessionStatus]) -> str:
+    return f"{column} IN ({', '.join(sorted(repr(value.value) for value in values))})"
+
+
+payment_collections = Table(
+    "payment_collections",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("region_id", String(64), nullable=False),
+    Column("cart_id", String(255)),
+    Column("order_id", String(255)),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, CheckConstraint("amount_minor > 0", name="amount_positive"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("completed_at", UtcDateTime),
+    # One collection a cart, also when two requests come at once.
+    UniqueConstraint("store_id", "cart_id"),
+)
+
+payment_sessions = Table(
+    "payment_sessions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("payment_collection_id", ForeignKey("payment_collections.id"), nullable=False, index=True),
+    # Which of the collection's places it holds: always the first, until payments are split over several.
+    Column("place", Integer, nullable=False, server_default="0"),
+    Column("provider_id", String(128), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, CheckConstraint("amount_minor > 0", name="amount_positive"), nullable=False),
+    Column("status", String(32), _one_of("status", SessionStatus), nullable=False),
+    Column("provider_reference", String(255)),
+    Column("data", Json, nullable=False),
+    Column("shopper", Json, nullable=False),
+    Column("action", NullableJson),
+    Column("failure", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index(
+        "uq_payment_sessions_live_place",
+        "payment_collection_id",
+        "place",
+        unique=True,
+        sqlite_where=text(_in("status", LIVE_SESSION)),
+        postgresql_where=text(_in("status", LIVE_SESSION)),
+    ),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("payment_collection_id", ForeignKey("payment_collections.id"), nullable=False, index=True),
+    Column("payment_session_id", ForeignKey("payment_sessions.id"), nullable=False, unique=True),
+    Column("provider_id", String(128), nullable=False),
+    Column("provider_reference", String(255), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("captured_minor", BigInteger, nullable=False, server_default="0"),
+    Column("capturing_minor", BigInteger, nullable=False, server_default="0"),
+    Column("refunded_minor", BigInteger, nullable=False, server_default="0"),
+    Column("refunding_minor", BigInteger, nullable=False, server_default="0"),
+    Column("canceled_minor", BigInteger, nullable=False, server_default="0"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("captured_at", UtcDateTime),
+    Column("canceled_at", UtcDateTime),
+    CheckConstraint("amount_minor > 0", name="amount_positive"),
+    CheckConstraint(
+        "captured_minor >= 0 AND capturing_minor >= 0 AND refunded_minor >= 0 AND refunding_minor >= 0"
+        " AND canceled_minor >= 0",
+        name="never_negative",
+    ),
+    Index("ix_payments_store_created", "store_id", "created_at"),
+    # A notice finds its payment by this; two payments are never the same one at the provider.
+    UniqueConstraint("provider_id", "provider_reference"),
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("payment_collection_id", ForeignKey("payment_collections.id"), nullable=False, index=True),
+    Column("payment_session_id", ForeignKey("payment_sessions.id"), nullable=False),
+    Column("payment_id", ForeignKey("payments.id")),
+    Column("provider_id", String(128), nullable=False),
+    Column("kind", String(16), _one_of("kind", OperationKind), nullable=False),
+    Column("status", String(16), _one_of("status", OperationStatus), nullable=False),
+    Column("currency", String(3)),
+    Column("amount_minor", BigInteger),
+    Column("hook", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("attempt_key", String(80), nullable=False, unique=True),
+    Column("request", Text, nullable=False),
+    Column("sends", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("lease_until", UtcDateTime),
+    Column("due_at", UtcDateTime, index=True),
+    Column("cause", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    # Captures and refunds may run beside each other, their amounts are reserved; of all else one at a time.
+    Index(
+        "uq_operations_open_of_session",
+        "payment_session_id",
+        "kind",
+        unique=True,
+        sqlite_where=text(f"kind NOT IN ('capture', 'refund') AND {_in('status', OPEN_OPERATION)}"),
+        postgresql_where=text(f"kind NOT IN ('capture', 'refund') AND {_in('status', OPEN_OPERATION)}"),
+    ),
+)
+
+captures = Table(
+    "captures",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("payment_collection_id", ForeignKey("payment_collections.id"), nullable=False),
+    Column("payment_id", ForeignKey("payments.id"), nullable=False),
+    Column("operation_id", ForeignKey("operations.id"), unique=True),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, CheckConstraint("amount_minor > 0", name="amount_positive"), nullable=False),
+    Column("provider_reference", String(255), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("payment_id", "provider_reference"),
+)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("payment_collection_id", ForeignKey("payment_collections.id"), nullable=False),
+    Column("payment_id", ForeignKey("payments.id"), nullable=False),
+    Column("operation_id", ForeignKey("operations.id"), unique=True),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, CheckConstraint("amount_minor > 0", name="amount_positive"), nullable=False),
+    Column("provider_reference", String(255), nullable=False),
+    Column("reason", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("payment_id", "provider_reference"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("payment_collection_id", String(64), index=True),
+    Column("name", String(64), nullable=False),
+    Column("entity_id", String(255), nullable=False),
+    Column("data", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+carts = Table(
+    "carts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("region_id", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("shopper", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+cart_items = Table(
+    "cart_items",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("cart_id", ForeignKey("carts.id"), nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("variant_id", String(255)),
+    Column("quantity", Integer, CheckConstraint("quantity > 0", name="quantity_positive"), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, CheckConstraint("amount_minor >= 0", name="price"), nullable=False),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("cart_id", ForeignKey("carts.id"), nullable=False, unique=True),
+    Column("payment_collection_id", ForeignKey("payment_collections.id")),
+    Column("region_id", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("is_paid", Boolean, nullable=False),
+    Column("shopper", Json, nullable=False),
+    Column("items", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
