@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from kassa_sdk.actions import ActionType
-from kassa_sdk.money import Money
+from kassa_sdk.money import CurrencyCode, Money
 from kassa_sdk.records import Record
 from kassa_sdk.wire_amounts import WireAmounts
 
@@ -83,9 +83,9 @@ class Manifest(Record):
     contract_version: int = Field(ge=1)
     links: dict[str, str] = {}
 
-    currencies: frozenset[str] | None = None
+    currencies: frozenset[CurrencyCode] | None = None
     countries: frozenset[str] | None = None
-    amount_limits: dict[str, AmountLimits] = {}
+    amount_limits: dict[CurrencyCode, AmountLimits] = {}
     amounts: WireAmounts = WireAmounts()
 
     settles_later: bool = False

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import ConfigDict
+from pydantic import AfterValidator, ConfigDict
 
 from kassa_sdk.currencies import EXPONENTS
 from kassa_sdk.errors import AmountOutOfRange, CurrencyMismatch, ExcessPrecision, MoneyError, UnknownCurrency
@@ -33,6 +33,15 @@ def exponent_of(currency: str) -> int:
         ) from None
 
 
+def _known(currency: str) -> str:
+    exponent_of(currency)
+    return currency
+
+
+CurrencyCode = Annotated[str, AfterValidator(_known)]
+"""A field for a currency; a misspelt one is refused, because a rule about it would silently apply to nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount of one currency in its minor units: ``Money(4999, "EUR")`` is 49.99 EUR.
@@ -41,11 +50,11 @@ class Money:
     Raises MoneyError (UnknownCurrency, AmountOutOfRange) when it is made from something else.
     """
 
-    minor: int
-    currency: str
+    # Strict, so that pydantic takes no "12" for 12 where a Money stands inside a request or an outcome.
+    minor: Annotated[int, Strict()]
+    currency: Annotated[str, Strict()]
 
-    # Pydantic checks a Money inside a request or an outcome by these rules: no "12" for 12, no extra fields.
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     def __post_init__(self) -> None:
         exponent_of(self.currency)

@@ -7,6 +7,11 @@ JsonObject = dict[str, JsonValue]
 
 
 class Record(BaseModel):
-    """A frozen record.  Unknown fields are refused, so that a misspelt one cannot be lost silently."""
+    """A frozen record.  Unknown fields are refused, so that a misspelt one cannot be lost silently.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    In JSON, bytes are base64; NaN and infinity are refused, because JSON has no word for them.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", allow_inf_nan=False
+    )

@@ -1,12 +1,12 @@
 """How a provider writes amounts, and where it deviates from ISO 4217."""
 
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from kassa_sdk.errors import ExcessPrecision, MoneyError
-from kassa_sdk.money import Money, exponent_of
+from kassa_sdk.money import CurrencyCode, Money, exponent_of
 from kassa_sdk.records import Record
 
 
@@ -19,8 +19,8 @@ class WireAmounts(Record):
     """
 
     form: Literal["minor", "decimal"] = "minor"
-    exponents: dict[str, int] = {}
-    steps: dict[str, int] = Field(default={}, description="currency to minor units of the provider")
+    exponents: dict[CurrencyCode, Annotated[int, Field(ge=0, le=18)]] = {}
+    steps: dict[CurrencyCode, Annotated[int, Field(ge=1, description="minor units of the provider")]] = {}
 
     def write(self, money: Money) -> int | str:
         """This amount as the provider wants it.  Raises ExcessPrecision where the provider cannot express it."""
@@ -30,7 +30,7 @@ class WireAmounts(Record):
         step = self.steps.get(money.currency, 1)
         if rest or minor % step:
             raise ExcessPrecision(f"{money} is finer than this provider takes in {money.currency}")
-        return minor if self.form == "minor" else str(_decimal(minor, exponent))
+        return minor if self.form == "minor" else f"{_decimal(minor, exponent):f}"
 
     def write_minor(self, money: Money) -> int:
         """``write`` for providers of the form "minor", with the type that their SDKs expect."""
@@ -45,7 +45,7 @@ class WireAmounts(Record):
         if type(amount) is not expected:
             raise MoneyError(f"expected {self.form} amounts ({expected.__name__}), got {amount!r}")
         if isinstance(amount, str):
-            return Money.parse(amount, currency)
+            return Money.parse(self._without_surplus_zeros(amount, currency), currency)
         shift = exponent_of(currency) - self._exponent(currency)
         minor, rest = (amount * 10**shift, 0) if shift >= 0 else divmod(amount, 10**-shift)
         if rest:
@@ -54,6 +54,15 @@ class WireAmounts(Record):
 
     def _exponent(self, currency: str) -> int:
         return self.exponents.get(currency, exponent_of(currency))
+
+    def _without_surplus_zeros(self, text: str, currency: str) -> str:
+        # A provider with two decimals for the yen writes "500.00".  Any other digit that ISO 4217 has no place for stays
+        # in the text, and is refused with it.
+        whole, _, decimals = text.partition(".")
+        iso = exponent_of(currency)
+        if len(decimals) <= iso or len(decimals) > self._exponent(currency) or decimals[iso:].strip("0"):
+            return text
+        return f"{whole}.{decimals[:iso]}" if iso else whole
 
 
 def _decimal(minor: int, exponent: int) -> Decimal:

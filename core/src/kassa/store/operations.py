@@ -29,6 +29,16 @@ _OPEN_OF_SESSION = (
     )
     .order_by(table.c.id)
 )
+_LATEST = (
+    select(table)
+    .where(
+        table.c.store_id == bindparam("store"),
+        table.c.payment_session_id == bindparam("session"),
+        table.c.kind == bindparam("wanted"),
+    )
+    .order_by(table.c.id.desc())
+    .limit(1)
+)
 _MOVE = (
     update(table)
     .where(*_OWN, table.c.status == bindparam("current"), table.c.generation == bindparam("holder"))
@@ -86,6 +96,12 @@ def of_collection(connection: Connection, store_id: str, collection_id: str) -> 
 def open_of_session(connection: Connection, store_id: str, session_id: str) -> tuple[Operation, ...]:
     """The operations of a session that are not settled, oldest first."""
     return tuple(map(_operation, connection.execute(_OPEN_OF_SESSION, {"store": store_id, "session": session_id})))
+
+
+def latest(connection: Connection, store_id: str, session_id: str, kind: OperationKind) -> Operation:
+    """The newest operation of this kind of a session; there is one."""
+    parameters = {"store": store_id, "session": session_id, "wanted": kind}
+    return _operation(connection.execute(_LATEST, parameters).one())
 
 
 def move(  # what a move carries

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, insert, null, select, update
 
 from kassa.errors import Conflict, NotFound
 from kassa.ids import Kind, require_kind
@@ -27,6 +27,7 @@ _MOVE = (
     .where(*_OWN, table.c.status == bindparam("current"))
     .values(
         status=bindparam("following"),
+        place=case((table.c.status == SessionStatus.CANCELED.value, null()), else_=table.c.place),
         action=bindparam("next_action"),
         failure=bindparam("why"),
         updated_at=bindparam("now"),

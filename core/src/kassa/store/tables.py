@@ -99,8 +99,9 @@ payment_sessions = Table(
     Column("id", Id, primary_key=True),
     Column("store_id", String(64), nullable=False),
     Column("payment_collection_id", ForeignKey("payment_collections.id"), nullable=False, index=True),
-    # Which of the collection's places it holds: always the first, until payments are split over several.
-    Column("place", Integer, nullable=False, server_default="0"),
+    # Which of the collection's places it holds: the first, until payments are split over several.  None: it was given up,
+    # and paid after all; it is surplus and holds no place.
+    Column("place", Integer),
     Column("provider_id", String(128), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("amount_minor", BigInteger, CheckConstraint("amount_minor > 0", name="amount_positive"), nullable=False),

@@ -1,0 +1,52 @@
+"""The engine for async applications: the same verbs, each run on a thread.  There is no second copy of anything."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from kassa.engine import Engine
+
+P = ParamSpec("P")
+ResultT = TypeVar("ResultT")
+
+
+def _on_a_thread(
+    verb: Callable[Concatenate[Engine, P], ResultT],
+) -> Callable[Concatenate["AsyncEngine", P], Awaitable[ResultT]]:
+    async def run(self: "AsyncEngine", /, *args: P.args, **kwargs: P.kwargs) -> ResultT:
+        # Shielded: a client that goes away must not make us forget what the provider answers.
+        return await asyncio.shield(asyncio.to_thread(verb, self.engine, *args, **kwargs))
+
+    run.__name__, run.__doc__ = verb.__name__, verb.__doc__
+    return run
+
+
+class AsyncEngine:
+    """Wraps an Engine: ``await AsyncEngine(engine).complete_cart(cart_id)``.  Same verbs, same arguments, same errors."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    explain_providers = _on_a_thread(Engine.explain_providers)
+    list_payment_providers = _on_a_thread(Engine.list_payment_providers)
+    create_cart = _on_a_thread(Engine.create_cart)
+    replace_cart_items = _on_a_thread(Engine.replace_cart_items)
+    retrieve_cart = _on_a_thread(Engine.retrieve_cart)
+    list_orders = _on_a_thread(Engine.list_orders)
+    create_payment_collection = _on_a_thread(Engine.create_payment_collection)
+    retrieve_payment_collection = _on_a_thread(Engine.retrieve_payment_collection)
+    create_payment_session = _on_a_thread(Engine.create_payment_session)
+    retrieve_payment_session = _on_a_thread(Engine.retrieve_payment_session)
+    update_payment_session = _on_a_thread(Engine.update_payment_session)
+    delete_payment_session = _on_a_thread(Engine.delete_payment_session)
+    authorize_payment_session = _on_a_thread(Engine.authorize_payment_session)
+    answer_action = _on_a_thread(Engine.answer_action)
+    complete_cart = _on_a_thread(Engine.complete_cart)
+    capture_payment = _on_a_thread(Engine.capture_payment)
+    refund_payment = _on_a_thread(Engine.refund_payment)
+    cancel_payment = _on_a_thread(Engine.cancel_payment)
+    retrieve_payment = _on_a_thread(Engine.retrieve_payment)
+    list_payments = _on_a_thread(Engine.list_payments)
+    list_operations = _on_a_thread(Engine.list_operations)
+    list_events = _on_a_thread(Engine.list_events)
+    close = _on_a_thread(Engine.close)

@@ -1,0 +1,203 @@
+"""The engine: every verb of the payment flow, for one store.  Each one says what it promises; the work is done beside it.
+
+cart → payment collection → payment session → complete cart → capture, refund, cancel
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from kassa import carts, checkout, sessions, settlement
+from kassa.checkout import Completion
+from kassa.errors import InvalidData
+from kassa.model import Cart, Event, Operation, Order, Payment, PaymentCollection, PaymentLedger, PaymentSession
+from kassa.providers import Providers
+from kassa.regions import Circumstances, Region, Verdict
+from kassa.store import collections, events, operations, payments
+from kassa.store import sessions as stored_sessions
+from kassa.world import World
+from kassa_sdk import JsonObject, Money, Shopper
+
+LARGEST_PAGE = 1000
+
+
+class Engine:
+    """Takes payments for one store.  Synchronous, immutable, safe to share between threads.
+
+    Made by ``kassa.open``.  Every verb may raise CallerError (it cannot be done as asked, nothing was changed); those that
+    call a provider also PaymentDeclined and ProviderUnavailable (definitively nothing was taken) and StillProcessing
+    (nobody knows yet; asking again is always safe).
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def for_store(self, store_id: str) -> "Engine":
+        """The same engine for another store (tenant); neither sees anything of the other."""
+        return Engine(replace(self._world, store_id=store_id))
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self._world.database.dispose()
+
+    # Regions and providers
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """The configured regions."""
+        return tuple(self._world.regions.values())
+
+    @property
+    def providers(self) -> Providers:
+        """The configured providers, by id."""
+        return self._world.providers
+
+    def explain_providers(self, region_id: str, circumstances: Circumstances | None = None) -> tuple[Verdict, ...]:
+        """The verdict on each provider that the region enables, in its order, with every reason against it."""
+        return self._world.verdicts(self._world.region(region_id), circumstances or Circumstances())
+
+    def list_payment_providers(self, region_id: str, circumstances: Circumstances | None = None) -> tuple[str, ...]:
+        """The ids of the providers that the region offers, in its order."""
+        return tuple(
+            verdict.provider_id for verdict in self.explain_providers(region_id, circumstances) if verdict.is_offered
+        )
+
+    # Carts of the embedded driver
+
+    def create_cart(self, region_id: str, items: Sequence[carts.NewItem], shopper: Shopper | None = None) -> Cart:
+        """Create a cart in a region; prices are in the region's currency, and come from the shop's side."""
+        world = self._world
+        region = world.region(region_id)
+        return world.database.transact(
+            lambda connection: carts.create(
+                connection, world.store_id, region.id, region.currency, items, shopper or Shopper(), world.clock()
+            )
+        )
+
+    def replace_cart_items(self, cart_id: str, items: Sequence[carts.NewItem]) -> Cart:
+        """Give a cart other items; refused once it is ordered, or while a payment for it is under way."""
+        world = self._world
+
+        def change(connection: Connection) -> Cart:
+            cart = carts.required(connection, world.store_id, cart_id, for_update=True)
+            return carts.replace_items(connection, cart, items, world.clock())
+
+        return world.database.transact(change)
+
+    def retrieve_cart(self, cart_id: str) -> Cart:
+        """The cart."""
+        return self._world.database.read(lambda c: carts.required(c, self._world.store_id, cart_id))
+
+    def list_orders(self, *, limit: int = 50, offset: int = 0) -> tuple[Order, ...]:
+        """A page of the orders, newest first."""
+        _require_page(limit, offset)
+        return self._world.database.read(lambda c: carts.newest_orders(c, self._world.store_id, limit, offset))
+
+    # Paying a cart
+
+    def create_payment_collection(self, cart_id: str) -> PaymentCollection:
+        """Get or create the payment collection of a cart: one a cart, its amount always the cart's total."""
+        return sessions.create_collection(self._world, cart_id)
+
+    def retrieve_payment_collection(self, payment_collection_id: str) -> PaymentCollection:
+        """The collection with its sessions and payments."""
+        return self._world.database.read(lambda c: collections.load(c, self._world.store_id, payment_collection_id))
+
+    def create_payment_session(
+        self, payment_collection_id: str, provider_id: str, data: JsonObject | None = None
+    ) -> PaymentSession:
+        """Create the collection's session with a provider of its region, and prepare it at the provider.
+
+        ``data`` goes to the provider's ``initiate`` as it is.  The same request again gets the same session; another one
+        replaces it, after the provider has confirmed that the first is closed.
+        """
+        return sessions.create(self._world, payment_collection_id, provider_id, data or {})
+
+    def retrieve_payment_session(self, payment_session_id: str) -> PaymentSession:
+        """The session as it stands; asks no provider and repairs nothing."""
+        return self._world.database.read(lambda c: stored_sessions.load(c, self._world.store_id, payment_session_id))
+
+    def update_payment_session(self, payment_session_id: str) -> PaymentSession:
+        """Bring an open session to the amount that is owed now.
+
+        A provider that cannot change a session gets a new one: mind the id of the session that is returned.
+        """
+        return sessions.update(self._world, payment_session_id)
+
+    def delete_payment_session(self, payment_session_id: str) -> None:
+        """Close a session that is not authorized; returns once the provider has confirmed it."""
+        sessions.delete(self._world, payment_session_id)
+
+    def authorize_payment_session(self, payment_session_id: str) -> PaymentSession:
+        """Authorize a session: afterwards it is authorized, requires more (see its action) or is pending.
+
+        ``complete_cart`` does this by itself; custom flows without a cart call it.
+        """
+        return sessions.authorize(self._world, payment_session_id)
+
+    def answer_action(self, payment_session_id: str, answer: JsonObject | None = None) -> PaymentSession:
+        """The shopper answered the session's action, or came back from it: ask the provider how it went."""
+        return sessions.authorize(self._world, payment_session_id, answer or {})
+
+    def complete_cart(self, cart_id: str) -> Completion:
+        """Authorize the cart's session and place its order, exactly once.
+
+        Ask as often as you like: a completed cart answers with the same order, one that waits for the shopper with the
+        action, one whose payment is under way with Processing.
+        """
+        return checkout.complete(self._world, cart_id)
+
+    # After the order
+
+    def capture_payment(self, payment_id: str, amount: Money | None = None) -> Payment:
+        """Take money that is authorized: ``amount``, or all that is left."""
+        return settlement.capture(self._world, payment_id, amount)
+
+    def refund_payment(self, payment_id: str, amount: Money | None = None, reason: str | None = None) -> Payment:
+        """Give captured money back: ``amount``, or all that is left.
+
+        A refund that the provider takes its time for stays in ``Payment.refunding`` until it is settled.
+        """
+        return settlement.refund(self._world, payment_id, amount, reason)
+
+    def cancel_payment(self, payment_id: str) -> Payment:
+        """Give up what was not captured; refused while a capture is in doubt."""
+        return settlement.cancel(self._world, payment_id)
+
+    def retrieve_payment(self, payment_id: str) -> PaymentLedger:
+        """The payment with all its captures and refunds."""
+        world = self._world
+        return world.database.read(lambda c: payments.ledger(c, payments.load(c, world.store_id, payment_id)))
+
+    def list_payments(self, *, limit: int = 50, offset: int = 0) -> tuple[Payment, ...]:
+        """A page of the payments, newest first."""
+        _require_page(limit, offset)
+        return self._world.database.read(lambda c: payments.newest(c, self._world.store_id, limit, offset))
+
+    # History
+
+    def list_operations(self, payment_collection_id: str) -> tuple[Operation, ...]:
+        """Every intent towards a provider for this collection, oldest first."""
+        world = self._world
+        return world.database.read(
+            lambda c: operations.of_collection(
+                c, world.store_id, collections.load(c, world.store_id, payment_collection_id).id
+            )
+        )
+
+    def list_events(self, payment_collection_id: str) -> tuple[Event, ...]:
+        """The whole history of a collection, oldest first."""
+        world = self._world
+        return world.database.read(
+            lambda c: events.of_collection(
+                c, world.store_id, collections.load(c, world.store_id, payment_collection_id).id
+            )
+        )
+
+
+def _require_page(limit: int, offset: int) -> None:
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise InvalidData("limit", f"expected 1 to {LARGEST_PAGE}, not {limit}")
+    if offset < 0:
+        raise InvalidData("offset", f"expected zero or more, not {offset}")

@@ -1,0 +1,376 @@
+"""The one path by which evidence changes anything: merge an outcome into its operation, session and payment.
+
+Called inside a transaction, alike for a provider's answer and whatever else will tell about an operation.  Merging takes no
+timestamps: SUCCEEDED > FAILED > PENDING > UNKNOWN > IN_FLIGHT.  Evidence that contradicts what was asked is never "paid": it
+is set aside for a person to review.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from sqlalchemy import Connection
+
+from kassa import intents
+from kassa.amounts import cancelable
+from kassa.ids import Kind, new_id
+from kassa.model import Operation, OperationKind, Payment, PaymentSession
+from kassa.store import collections, events, operations, payments, sessions
+from kassa.transitions import RESERVING, OperationStatus, SessionStatus
+from kassa_sdk import (
+    ActionRequired,
+    Declined,
+    JsonObject,
+    Money,
+    Movement,
+    NotSent,
+    Outcome,
+    PaymentFacts,
+    Pending,
+    Portions,
+    Succeeded,
+    Unknown,
+)
+
+LOOK_AGAIN = timedelta(hours=1)
+"""When to look for a pending operation whose provider did not say by when it will tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """Everything about one operation, locked: what evidence is merged into."""
+
+    connection: Connection
+    now: datetime
+    operation: Operation
+    session: PaymentSession
+    payment: Payment | None
+
+    def move(self, following: OperationStatus, cause: str | None = None, due_at: datetime | None = None) -> Operation:
+        return operations.move(self.connection, self.operation, following, self.now, cause=cause, due_at=due_at)
+
+    def the_payment(self) -> Payment:
+        assert self.payment is not None, "captures and refunds are planned for a payment"
+        return self.payment
+
+
+def apply(connection: Connection, operation: Operation, outcome: Outcome, now: datetime) -> Operation:
+    """Merge what the provider said about an operation.  Returns the operation as it stands afterwards.
+
+    Raises nothing that evidence could cause: what does not fit is put under review.
+    """
+    scene = _open(connection, operation, now)
+    if _is_overtaken(scene.operation, outcome):
+        return scene.operation
+    match outcome:
+        case Succeeded():
+            return _succeeded(scene, outcome)
+        case ActionRequired():
+            return _action_required(scene, outcome)
+        case Pending():
+            return _pending(scene, outcome)
+        case Declined():
+            return _failed(scene, f"declined ({outcome.code}): {outcome.reason}")
+        case NotSent():
+            return _not_sent(scene, outcome)
+        case Unknown():
+            return scene.move(OperationStatus.UNKNOWN, outcome.cause, due_at=now)
+        case _:
+            assert_never(outcome)
+
+
+def _open(connection: Connection, operation: Operation, now: datetime) -> _Scene:
+    # One fixed order of locks: collection, then operation.  The payment is guarded by the collection's lock.
+    collections.lock(connection, operation.store_id, operation.payment_collection_id)
+    return _Scene(
+        connection=connection,
+        now=now,
+        operation=operations.lock(connection, operation.store_id, operation.id),
+        session=sessions.load(connection, operation.store_id, operation.payment_session_id),
+        payment=payments.of_session(connection, operation.store_id, operation.payment_session_id),
+    )
+
+
+_STRENGTH = {
+    OperationStatus.PLANNED: 0,
+    OperationStatus.IN_FLIGHT: 0,
+    OperationStatus.UNKNOWN: 1,
+    OperationStatus.REQUIRES_MORE: 2,
+    OperationStatus.PENDING: 2,
+    OperationStatus.REVIEW: 3,
+    OperationStatus.FAILED: 3,
+    OperationStatus.CANCELED: 3,
+    OperationStatus.SUCCEEDED: 4,
+}
+
+
+def _is_overtaken(operation: Operation, outcome: Outcome) -> bool:
+    """Whether something at least as strong is known already."""
+    match outcome:
+        case Succeeded():
+            return operation.status is OperationStatus.SUCCEEDED
+        case Declined():
+            return _STRENGTH[operation.status] >= _STRENGTH[OperationStatus.FAILED]
+        case Pending() | ActionRequired():
+            return _STRENGTH[operation.status] >= _STRENGTH[OperationStatus.PENDING]
+        case Unknown() | NotSent():
+            return operation.status is not OperationStatus.IN_FLIGHT
+        case _:
+            assert_never(outcome)
+
+
+def _succeeded(scene: _Scene, outcome: Succeeded) -> Operation:
+    facts = outcome.facts
+    contradiction = _contradiction(scene, facts)
+    if contradiction is not None:
+        return _review(scene, contradiction)
+    match scene.operation.kind:
+        case OperationKind.INITIATE:
+            return _initiated(scene, facts, outcome.data)
+        case OperationKind.AUTHORIZE:
+            return _authorized(scene, facts, outcome.data)
+        case OperationKind.UPDATE:
+            return _updated(scene, facts, outcome.data)
+        case OperationKind.CAPTURE:
+            return _moved(scene, facts.captures)
+        case OperationKind.REFUND:
+            return _moved(scene, facts.refunds)
+        case OperationKind.CANCEL:
+            return _canceled(scene, facts)
+        case _:
+            assert_never(scene.operation.kind)
+
+
+def _contradiction(scene: _Scene, facts: PaymentFacts) -> str | None:
+    """What in these facts is not what was asked; None when all of it is."""
+    operation, session = scene.operation, scene.session
+    if facts.our_reference not in (None, session.id):
+        return f"the answer is about {facts.our_reference}, not about {session.id}"
+    if session.provider_reference not in (None, facts.provider_reference):
+        return f"the answer is about {facts.provider_reference}, not about {session.provider_reference}"
+    foreign = {amount.currency for amount in facts.amounts()} - {session.amount.currency}
+    if foreign:
+        return f"the answer is in {', '.join(sorted(foreign))}, not in {session.amount.currency}"
+    match operation.kind:
+        case OperationKind.AUTHORIZE:
+            return _wrong_authorization(operation, facts)
+        case OperationKind.CAPTURE:
+            return _wrong_movement(operation, facts.captures)
+        case OperationKind.REFUND:
+            return _wrong_movement(operation, facts.refunds)
+        case OperationKind.INITIATE | OperationKind.UPDATE:
+            taken = facts.captured or facts.authorized
+            return f"{taken} was taken when nothing was to be" if taken else None
+        case OperationKind.CANCEL:
+            return None
+        case _:
+            assert_never(operation.kind)
+
+
+def _wrong_authorization(operation: Operation, facts: PaymentFacts) -> str | None:
+    promised = facts.authorized if facts.authorized is not None else facts.captured
+    if promised is None:
+        return "the answer does not say how much is authorized"
+    if promised != operation.amount:
+        return f"{promised} is authorized, {operation.amount} was asked for"
+    if facts.captured is not None and facts.captured > promised:
+        return f"{facts.captured} is captured, only {promised} is authorized"
+    return None
+
+
+def _wrong_movement(operation: Operation, movements: tuple[Movement, ...]) -> str | None:
+    own = [movement for movement in movements if movement.attempt_key == operation.attempt_key]
+    if len(own) != 1:
+        return f"the answer has {len(own)} movements with the key {operation.attempt_key}, expected one"
+    if own[0].amount != operation.amount:
+        return f"{own[0].amount} was moved, {operation.amount} was asked for"
+    return None
+
+
+def _review(scene: _Scene, cause: str) -> Operation:
+    _alarm(scene, "kassa.alarm.contradiction", cause)
+    if scene.operation.status in (OperationStatus.FAILED, OperationStatus.REVIEW, OperationStatus.CANCELED):
+        return scene.operation
+    return scene.move(OperationStatus.REVIEW, cause)
+
+
+def _initiated(scene: _Scene, facts: PaymentFacts, data: JsonObject | None) -> Operation:
+    known = sessions.remember(scene.connection, scene.session, facts.provider_reference, data, scene.now)
+    if known.status is SessionStatus.CANCELED:
+        # It was replaced while nobody knew whether it had begun.  Now it is known, so it must be closed.
+        operations.add(scene.connection, intents.planned(intents.close(known, scene.now)))
+    return scene.move(OperationStatus.SUCCEEDED)
+
+
+def _updated(scene: _Scene, facts: PaymentFacts, data: JsonObject | None) -> Operation:
+    known = sessions.remember(scene.connection, scene.session, facts.provider_reference, data, scene.now)
+    assert scene.operation.amount is not None, "an update is planned with its amount"
+    sessions.set_amount(scene.connection, known, scene.operation.amount, scene.now)
+    return scene.move(OperationStatus.SUCCEEDED)
+
+
+def _authorized(scene: _Scene, facts: PaymentFacts, data: JsonObject | None) -> Operation:
+    connection, now = scene.connection, scene.now
+    known = sessions.remember(connection, scene.session, facts.provider_reference, data, now)
+    if scene.payment is not None:
+        # An earlier attempt of the same session succeeded late; this is the same promise again.
+        return _settled(scene)
+    if known.status is SessionStatus.CANCELED:
+        _alarm(scene, "kassa.alarm.surplus", "a session that was given up is paid after all")
+    sessions.move(connection, known, SessionStatus.AUTHORIZED, now)
+    payment = _new_payment(known, facts.provider_reference, now)
+    payments.add(connection, payment)
+    if facts.captured:
+        # An immediate sale: taken together with the authorization.
+        reference = facts.captures[0].provider_reference if facts.captures else facts.provider_reference
+        movement = Movement(provider_reference=reference, amount=facts.captured)
+        payments.book_capture(connection, payment, movement, scene.operation, now)
+    return _settled(scene)
+
+
+def _new_payment(session: PaymentSession, provider_reference: str, now: datetime) -> Payment:
+    nothing = Money.zero(session.amount.currency)
+    return Payment(
+        id=new_id(Kind.PAYMENT),
+        store_id=session.store_id,
+        payment_collection_id=session.payment_collection_id,
+        payment_session_id=session.id,
+        provider_id=session.provider_id,
+        provider_reference=provider_reference,
+        amount=session.amount,
+        captured=nothing,
+        capturing=nothing,
+        refunded=nothing,
+        refunding=nothing,
+        canceled=nothing,
+        created_at=now,
+        captured_at=None,
+        canceled_at=None,
+    )
+
+
+def _moved(scene: _Scene, movements: tuple[Movement, ...]) -> Operation:
+    movement = next(each for each in movements if each.attempt_key == scene.operation.attempt_key)
+    match movement.status:
+        case "pending":
+            return _wait(scene, None)
+        case "failed":
+            return _failed(scene, "the provider says that it failed")
+        case "succeeded":
+            return _booked(scene, movement)
+        case _:
+            assert_never(movement.status)
+
+
+def _booked(scene: _Scene, movement: Movement) -> Operation:
+    _release(scene)
+    if scene.operation.kind is OperationKind.CAPTURE:
+        payments.book_capture(scene.connection, scene.the_payment(), movement, scene.operation, scene.now)
+    else:
+        request = intents.request_of(scene.operation)
+        reason = getattr(request, "reason", None)
+        payments.book_refund(scene.connection, scene.the_payment(), movement, scene.operation, reason, scene.now)
+    return _settled(scene)
+
+
+def _canceled(scene: _Scene, facts: PaymentFacts) -> Operation:
+    if facts.captured or facts.condition not in ("canceled", "expired", "declined"):
+        taken = facts.captured or facts.authorized or "something"
+        return _review(scene, f"it was to be canceled, but the provider says that {taken} is taken")
+    if scene.payment is None:
+        _session_closed(scene)
+    else:
+        _payment_canceled(scene, scene.payment)
+    return _settled(scene)
+
+
+def _session_closed(scene: _Scene) -> None:
+    if scene.session.is_live:
+        sessions.move(scene.connection, scene.session, SessionStatus.CANCELED, scene.now)
+    for other in operations.open_of_session(scene.connection, scene.session.store_id, scene.session.id):
+        if other.id != scene.operation.id:
+            _end(replace(scene, operation=other), "its session was closed at the provider")
+
+
+def _payment_canceled(scene: _Scene, payment: Payment) -> None:
+    # What no capture reserved is what the provider has released.
+    released = cancelable(payment, Portions.MULTIPLE)
+    if released:
+        payments.book_cancel(scene.connection, payment, released, scene.now)
+    collection = collections.load(scene.connection, payment.store_id, payment.payment_collection_id)
+    if not payment.captured and collection.order_id is None:
+        # Nothing was ordered: the collection's place is free for another session.
+        sessions.move(scene.connection, scene.session, SessionStatus.CANCELED, scene.now)
+
+
+def _action_required(scene: _Scene, outcome: ActionRequired) -> Operation:
+    if scene.operation.kind is not OperationKind.AUTHORIZE:
+        return _review(scene, f"{scene.operation.kind.value} asks for an action of the shopper, which it never may")
+    if scene.session.provider_reference not in (None, outcome.provider_reference):
+        return _review(scene, f"the answer is about {outcome.provider_reference}")
+    known = sessions.remember(scene.connection, scene.session, outcome.provider_reference, outcome.data, scene.now)
+    if known.is_live:
+        sessions.move(scene.connection, known, SessionStatus.REQUIRES_MORE, scene.now, action=outcome.action)
+    return scene.move(OperationStatus.REQUIRES_MORE)
+
+
+def _pending(scene: _Scene, outcome: Pending) -> Operation:
+    if scene.session.provider_reference not in (None, outcome.facts.provider_reference):
+        return _review(scene, f"the answer is about {outcome.facts.provider_reference}")
+    if scene.operation.kind is OperationKind.AUTHORIZE:
+        reference = outcome.facts.provider_reference
+        known = sessions.remember(scene.connection, scene.session, reference, outcome.data, scene.now)
+        if known.is_live:
+            status = SessionStatus.PENDING_AUTHORIZATION
+            sessions.move(scene.connection, known, status, scene.now, action=outcome.action)
+    return _wait(scene, outcome.expected_by)
+
+
+def _wait(scene: _Scene, expected_by: datetime | None) -> Operation:
+    return scene.move(OperationStatus.PENDING, due_at=expected_by or scene.now + LOOK_AGAIN)
+
+
+def _not_sent(scene: _Scene, outcome: NotSent) -> Operation:
+    if scene.operation.sends > 1:
+        # That a repetition did not arrive says nothing about the first send.
+        return scene.move(OperationStatus.UNKNOWN, outcome.cause, due_at=scene.now)
+    if scene.operation.hook == "action":
+        # The shopper's answer did not arrive; the action is still to be answered.
+        return scene.move(OperationStatus.REQUIRES_MORE, outcome.cause)
+    return _end(scene, f"not sent: {outcome.cause}", fails_session=scene.operation.kind is OperationKind.INITIATE)
+
+
+def _failed(scene: _Scene, cause: str) -> Operation:
+    fails_session = scene.operation.kind in (OperationKind.INITIATE, OperationKind.AUTHORIZE)
+    return _end(scene, cause, fails_session=fails_session)
+
+
+def _end(scene: _Scene, cause: str, *, fails_session: bool = False) -> Operation:
+    """Definitive failure: frees what was reserved."""
+    _release(scene)
+    if fails_session and scene.session.is_live:
+        sessions.move(scene.connection, scene.session, SessionStatus.ERROR, scene.now, failure=cause)
+    if scene.operation.status is OperationStatus.PLANNED:
+        return scene.move(OperationStatus.CANCELED, cause)
+    return scene.move(OperationStatus.FAILED, cause)
+
+
+def _settled(scene: _Scene) -> Operation:
+    if scene.operation.status is OperationStatus.FAILED:
+        _alarm(scene, "kassa.alarm.late_success", "it had failed, and succeeded after all")
+    return scene.move(OperationStatus.SUCCEEDED)
+
+
+def _release(scene: _Scene) -> None:
+    operation = scene.operation
+    if operation.status not in RESERVING or operation.amount is None:
+        return
+    if operation.kind is OperationKind.CAPTURE:
+        payments.release_capture(scene.connection, scene.the_payment(), operation.amount)
+    elif operation.kind is OperationKind.REFUND:
+        payments.release_refund(scene.connection, scene.the_payment(), operation.amount)
+
+
+def _alarm(scene: _Scene, name: str, cause: str) -> None:
+    store_id, collection_id = scene.operation.store_id, scene.operation.payment_collection_id
+    events.append(scene.connection, store_id, collection_id, name, scene.operation.id, scene.now, {"cause": cause})

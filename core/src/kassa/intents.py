@@ -1,0 +1,131 @@
+"""Intents: the operation record, with its attempt key and the exact request, before anything is stored or sent.  Pure."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import TypedDict
+
+from kassa.ids import Kind, new_id
+from kassa.model import Operation, OperationKind, Payment, PaymentSession
+from kassa.transitions import OperationStatus
+from kassa_sdk import (
+    ActionRequest,
+    AuthorizeRequest,
+    CancelRequest,
+    CaptureRequest,
+    InitiateRequest,
+    JsonObject,
+    Money,
+    ProviderRequest,
+    RefundRequest,
+    UpdateRequest,
+)
+
+
+class _About(TypedDict):
+    attempt_key: str
+    our_reference: str
+    provider_reference: str
+    data: JsonObject
+
+
+LEASE = timedelta(seconds=120)
+"""How long the sender of a call is left alone before recovery takes the operation over."""
+
+REQUESTS: Mapping[str, type[ProviderRequest]] = {
+    "initiate": InitiateRequest,
+    "authorize": AuthorizeRequest,
+    "action": ActionRequest,
+    "update": UpdateRequest,
+    "capture": CaptureRequest,
+    "refund": RefundRequest,
+    "cancel": CancelRequest,
+}
+"""The request that each hook takes."""
+
+RequestFor = Callable[[str], ProviderRequest]
+"""Builds the request for an attempt key."""
+
+
+def attempt_key(operation_id: str, hook: str, attempt: int) -> str:
+    """The key that the provider gets: the same for every resend of an attempt, never the same for anything else."""
+    return f"{operation_id}-{hook}-{attempt}"
+
+
+def intent(  # an operation is this many facts
+    session: PaymentSession,
+    kind: OperationKind,
+    build: RequestFor,
+    now: datetime,
+    *,
+    amount: Money | None = None,
+    payment: Payment | None = None,
+) -> Operation:
+    """An operation that is to be sent at once."""
+    operation_id = new_id(Kind.OPERATION)
+    key = attempt_key(operation_id, kind.value, 1)
+    return Operation(
+        id=operation_id,
+        store_id=session.store_id,
+        payment_collection_id=session.payment_collection_id,
+        payment_session_id=session.id,
+        payment_id=None if payment is None else payment.id,
+        provider_id=session.provider_id,
+        kind=kind,
+        status=OperationStatus.IN_FLIGHT,
+        amount=amount,
+        hook=kind.value,
+        attempt=1,
+        attempt_key=key,
+        request=build(key).model_dump_json(),
+        sends=1,
+        generation=1,
+        lease_until=now + LEASE,
+        due_at=now + LEASE,
+        cause=None,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def continuation(operation: Operation, hook: str, build: RequestFor, now: datetime) -> Operation:
+    """The same operation with another request: its last attempt was answered, this one has a key of its own."""
+    attempt = operation.attempt + 1
+    key = attempt_key(operation.id, hook, attempt)
+    following = {
+        "hook": hook,
+        "attempt": attempt,
+        "attempt_key": key,
+        "request": build(key).model_dump_json(),
+        "sends": 1,
+        "lease_until": now + LEASE,
+        "due_at": now + LEASE,
+        "cause": None,
+        "updated_at": now,
+    }
+    return operation.model_copy(update=following)
+
+
+def planned(operation: Operation) -> Operation:
+    """The operation, left for recovery to send."""
+    later = {"status": OperationStatus.PLANNED, "sends": 0, "lease_until": None, "due_at": operation.created_at}
+    return operation.model_copy(update=later)
+
+
+def close(session: PaymentSession, now: datetime) -> Operation:
+    """The intent to close an open session at its provider."""
+    return intent(session, OperationKind.CANCEL, lambda key: CancelRequest(**about(session, key)), now)
+
+
+def about(session: PaymentSession, key: str) -> _About:
+    """What every request about an initiated session carries."""
+    return {
+        "attempt_key": key,
+        "our_reference": session.id,
+        "provider_reference": session.provider_reference or "",
+        "data": session.data,
+    }
+
+
+def request_of(operation: Operation) -> ProviderRequest:
+    """The request exactly as it was stored."""
+    return REQUESTS[operation.hook].model_validate_json(operation.request)

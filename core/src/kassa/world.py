@@ -1,0 +1,52 @@
+"""What every verb works with: the database, the providers, the regions, the carts, the clock, and whose store it is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from kassa.errors import NotFound
+from kassa.providers import Providers
+from kassa.regions import Circumstances, Region, Verdict, judge
+from kassa.store.database import Database
+from kassa_sdk import CartDriver, CartSnapshot
+
+
+def utc_now() -> datetime:
+    """The time of this machine."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The surroundings of one store's verbs.  Immutable, shared between threads."""
+
+    database: Database
+    providers: Providers
+    regions: Mapping[str, Region]
+    carts: CartDriver
+    clock: Callable[[], datetime] = utc_now
+    store_id: str = "default"
+
+    def region(self, region_id: str) -> Region:
+        """Raises NotFound, which lists the regions there are."""
+        region = self.regions.get(region_id)
+        if region is None:
+            known = ", ".join(sorted(self.regions)) or "none"
+            raise NotFound(f"region_id: {region_id!r} is not configured; there are {known}")
+        return region
+
+    def verdicts(self, region: Region, circumstances: Circumstances) -> tuple[Verdict, ...]:
+        """The verdict on each provider that the region enables, in its order."""
+        return tuple(
+            judge(region, provider_id, self.providers[provider_id].manifest, circumstances)
+            for provider_id in region.provider_ids
+        )
+
+    def cart(self, cart_id: str, connection: Connection) -> CartSnapshot:
+        """The cart as its driver tells it, read in this transaction where the driver can.  Raises NotFound."""
+        snapshot = self.carts.load(self.store_id, cart_id, connection if self.carts.shares_database else None)
+        if snapshot is None:
+            raise NotFound(f"there is no cart {cart_id} in this store")
+        return snapshot
