@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, ConfigDict
+from pydantic import AfterValidator, ConfigDict, Strict
 
 from kassa_sdk.currencies import EXPONENTS
 from kassa_sdk.errors import AmountOutOfRange, CurrencyMismatch, ExcessPrecision, MoneyError, UnknownCurrency
