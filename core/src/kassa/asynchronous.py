@@ -34,6 +34,7 @@ class AsyncEngine:
     retrieve_cart = _on_a_thread(Engine.retrieve_cart)
     list_orders = _on_a_thread(Engine.list_orders)
     create_payment_collection = _on_a_thread(Engine.create_payment_collection)
+    create_custom_payment_collection = _on_a_thread(Engine.create_custom_payment_collection)
     retrieve_payment_collection = _on_a_thread(Engine.retrieve_payment_collection)
     create_payment_session = _on_a_thread(Engine.create_payment_session)
     retrieve_payment_session = _on_a_thread(Engine.retrieve_payment_session)

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from kassa.errors import InvalidData, NotAllowed, NotFound
 from kassa.ids import Kind, new_id, require_kind
-from kassa.model import Cart, LineItem, Order
-from kassa.store import carts, collections
+from kassa.model import Cart, LineItem, OperationKind, Order, PaymentCollection
+from kassa.store import carts, collections, operations
 from kassa.transitions import SessionStatus
 from kassa_sdk import CartSnapshot, Money, PlacedOrder, Record, Shopper
 
@@ -51,12 +51,14 @@ class EmbeddedCarts:
 
     def place_order(self, store_id: str, order: PlacedOrder, connection: Any) -> str:
         """Place the order; when it was placed before, note at most that it is paid now."""
+        cart = required(connection, store_id, order.cart_id, for_update=True)
         placed = carts.order_of(connection, store_id, order.cart_id)
         if placed is not None:
             if order.is_paid and not placed.is_paid:
                 carts.mark_paid(connection, order.cart_id)
             return placed.id
-        cart = required(connection, store_id, order.cart_id)
+        if not cart.items:
+            raise NotAllowed(f"cart {cart.id} is empty; there is nothing to order")
         return carts.place_order(connection, cart, order.payment_collection_id, order.is_paid, self._clock()).id
 
 
@@ -96,21 +98,33 @@ def create(  # what a cart is made of
     return cart
 
 
-def replace_items(connection: Connection, cart: Cart, items: Sequence[NewItem], now: datetime) -> Cart:
+def replace_items(connection: Connection, store_id: str, cart_id: str, items: Sequence[NewItem], now: datetime) -> Cart:
     """Give a cart other items.  Raises NotAllowed once it is ordered, or while a payment for it is under way."""
+    collection = collections.find_by_cart(connection, store_id, cart_id)
+    if collection is not None:
+        # One order of locks everywhere: the collection, then its cart.
+        collection = collections.lock(connection, store_id, collection.id)
+        _refuse_being_paid(connection, collection)
+    cart = required(connection, store_id, cart_id, for_update=True)
     if cart.order_id is not None:
         raise NotAllowed(f"cart {cart.id} is ordered already ({cart.order_id}); create another cart")
-    collection = collections.find_by_cart(connection, cart.store_id, cart.id)
-    session = None if collection is None else collection.live_session
-    if session is not None and session.status not in (SessionStatus.PENDING, SessionStatus.ERROR):
-        raise NotAllowed(
-            f"cart {cart.id} is being paid ({session.id} is {session.status.value}); finish or cancel that"
-        )
     lines = tuple(_line(item, index, cart.total.currency) for index, item in enumerate(items))
     total = Money.total((line.total for line in lines), cart.total.currency)
     changed = cart.model_copy(update={"items": lines, "total": total, "updated_at": now})
     carts.replace_items(connection, changed, now)
     return changed
+
+
+def _refuse_being_paid(connection: Connection, collection: PaymentCollection) -> None:
+    session = collection.live_session
+    if session is None:
+        return
+    settled = session.status in (SessionStatus.PENDING, SessionStatus.ERROR)
+    under_way = operations.open_of_session(connection, session.store_id, session.id)
+    if not settled or any(operation.kind is OperationKind.AUTHORIZE for operation in under_way):
+        raise NotAllowed(
+            f"cart {collection.cart_id} is being paid ({session.id} is {session.status.value}); finish or cancel that"
+        )
 
 
 def order(connection: Connection, store_id: str, cart_id: str) -> Order | None:

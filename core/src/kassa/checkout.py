@@ -4,7 +4,7 @@ from typing import Literal, assert_never
 
 from sqlalchemy import Connection
 
-from kassa import sessions
+from kassa import authorization
 from kassa.errors import Conflict, NotAllowed, PaymentDeclined, StillProcessing
 from kassa.model import PaymentCollection, PaymentSession
 from kassa.store import collections
@@ -62,7 +62,7 @@ def complete(world: World, cart_id: str) -> Completion:
         return _place(world, cart, None, is_paid=True)
     session = _session_to_pay(cart, collection)
     try:
-        session = sessions.authorize(world, session.id)
+        session = authorization.authorize(world, session.id)
     except PaymentDeclined as declined:
         return Refused(
             payment_session_id=session.id, code=declined.code, reason=str(declined), retryable=declined.retryable

@@ -124,7 +124,8 @@ def parse(text: str, name: str = "kassa.toml") -> Configuration:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError([Mistake(name, None, "", f"is not TOML: {error}")]) from error
+        line = file.line_of_broken_statement()
+        raise ConfigurationError([Mistake(name, line, "", f"is not TOML: {error}")]) from error
     settings, mistakes = _validate(data, file)
     if settings is not None:
         mistakes += _cross_check(settings, file)

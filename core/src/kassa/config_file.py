@@ -26,13 +26,17 @@ class ConfigFile:
     def line_of(self, location: Location) -> int | None:
         """The line where this key, or the innermost part of it that is there, begins."""
         while location:
-            for start, data in self._growing():
+            for start, _, data in self._growing():
                 if _has(data, location):
                     return start
             location = location[:-1]
         return None
 
-    def _growing(self) -> Iterator[tuple[int, Any]]:
+    def line_of_broken_statement(self) -> int:
+        """The line where the statement begins that makes this no TOML."""
+        return 1 + max((end for _, end, _ in self._growing()), default=0)
+
+    def _growing(self) -> Iterator[tuple[int, int, Any]]:
         # A TOML file cut after a whole statement is a TOML file: what a cut adds was written since the last good cut.
         lines = self.text.splitlines(keepends=True)
         start = 1
@@ -41,7 +45,7 @@ class ConfigFile:
                 data = tomllib.loads("".join(lines[:end]))
             except tomllib.TOMLDecodeError:
                 continue
-            yield start, data
+            yield start, end, data
             start = end + 1
 
 

@@ -54,7 +54,6 @@ def load(group: str, name: str) -> tuple[Candidate, Any]:
             group,
             names=[name],
             on_load_failure_callback=lambda _manager, _entry_point, error: failures.append(error),
-            warn_on_missing_entrypoint=False,
         )
     if failures:
         raise _import_failed(candidate, failures[0]) from failures[0]

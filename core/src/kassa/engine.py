@@ -6,9 +6,9 @@ cart → payment collection → payment session → complete cart → capture, r
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from kassa import carts, checkout, sessions, settlement
+from kassa import authorization, carts, checkout, payment_collections, sessions, settlement
 from kassa.checkout import Completion
 from kassa.errors import InvalidData
 from kassa.model import Cart, Event, Operation, Order, Payment, PaymentCollection, PaymentLedger, PaymentSession
@@ -20,6 +20,7 @@ from kassa.world import World
 from kassa_sdk import JsonObject, Money, Shopper
 
 LARGEST_PAGE = 1000
+_JSON_OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject, config=ConfigDict(allow_inf_nan=False))
 
 
 class Engine:
@@ -78,12 +79,9 @@ class Engine:
     def replace_cart_items(self, cart_id: str, items: Sequence[carts.NewItem]) -> Cart:
         """Give a cart other items; refused once it is ordered, or while a payment for it is under way."""
         world = self._world
-
-        def change(connection: Connection) -> Cart:
-            cart = carts.required(connection, world.store_id, cart_id, for_update=True)
-            return carts.replace_items(connection, cart, items, world.clock())
-
-        return world.database.transact(change)
+        return world.database.transact(
+            lambda connection: carts.replace_items(connection, world.store_id, cart_id, items, world.clock())
+        )
 
     def retrieve_cart(self, cart_id: str) -> Cart:
         """The cart."""
@@ -98,21 +96,35 @@ class Engine:
 
     def create_payment_collection(self, cart_id: str) -> PaymentCollection:
         """Get or create the payment collection of a cart: one a cart, its amount always the cart's total."""
-        return sessions.create_collection(self._world, cart_id)
+        return payment_collections.create(self._world, cart_id)
+
+    def create_custom_payment_collection(self, region_id: str, amount: Money) -> PaymentCollection:
+        """Create a payment collection for an amount that no cart stands behind: a deposit, an invoice, a top-up.
+
+        Pay it with ``create_payment_session`` and ``authorize_payment_session``.
+        """
+        return payment_collections.create_custom(self._world, region_id, amount)
 
     def retrieve_payment_collection(self, payment_collection_id: str) -> PaymentCollection:
         """The collection with its sessions and payments."""
         return self._world.database.read(lambda c: collections.load(c, self._world.store_id, payment_collection_id))
 
     def create_payment_session(
-        self, payment_collection_id: str, provider_id: str, data: JsonObject | None = None
+        self,
+        payment_collection_id: str,
+        provider_id: str,
+        data: JsonObject | None = None,
+        shopper: Shopper | None = None,
     ) -> PaymentSession:
         """Create the collection's session with a provider of its region, and prepare it at the provider.
 
-        ``data`` goes to the provider's ``initiate`` as it is.  The same request again gets the same session; another one
-        replaces it, after the provider has confirmed that the first is closed.
+        ``data`` goes to the provider's ``initiate`` as it is; ``shopper`` is for collections without a cart.  The same
+        request again gets the same session; another one replaces it, after the provider has confirmed that the first is
+        closed.
         """
-        return sessions.create(self._world, payment_collection_id, provider_id, data or {})
+        provider = self._world.providers.find(provider_id)
+        wish = sessions.Wish(provider, _json("data", data), shopper or Shopper())
+        return sessions.create(self._world, payment_collection_id, wish)
 
     def retrieve_payment_session(self, payment_session_id: str) -> PaymentSession:
         """The session as it stands; asks no provider and repairs nothing."""
@@ -134,11 +146,11 @@ class Engine:
 
         ``complete_cart`` does this by itself; custom flows without a cart call it.
         """
-        return sessions.authorize(self._world, payment_session_id)
+        return authorization.authorize(self._world, payment_session_id)
 
     def answer_action(self, payment_session_id: str, answer: JsonObject | None = None) -> PaymentSession:
         """The shopper answered the session's action, or came back from it: ask the provider how it went."""
-        return sessions.authorize(self._world, payment_session_id, answer or {})
+        return authorization.authorize(self._world, payment_session_id, _json("answer", answer))
 
     def complete_cart(self, cart_id: str) -> Completion:
         """Authorize the cart's session and place its order, exactly once.
@@ -194,6 +206,15 @@ class Engine:
                 c, world.store_id, collections.load(c, world.store_id, payment_collection_id).id
             )
         )
+
+
+def _json(field: str, value: JsonObject | None) -> JsonObject:
+    try:
+        return _JSON_OBJECT.validate_python({} if value is None else value)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join((field, *map(str, problem["loc"])))
+        raise InvalidData(place, f"expected a JSON object ({problem['msg']})") from None
 
 
 def _require_page(limit: int, offset: int) -> None:

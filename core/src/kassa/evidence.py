@@ -124,13 +124,14 @@ def _succeeded(scene: _Scene, outcome: Succeeded) -> Operation:
     contradiction = _contradiction(scene, facts)
     if contradiction is not None:
         return _review(scene, contradiction)
+    scene = _remembering(scene, facts.provider_reference, outcome.data)
     match scene.operation.kind:
         case OperationKind.INITIATE:
-            return _initiated(scene, facts, outcome.data)
+            return _initiated(scene)
         case OperationKind.AUTHORIZE:
-            return _authorized(scene, facts, outcome.data)
+            return _authorized(scene, facts)
         case OperationKind.UPDATE:
-            return _updated(scene, facts, outcome.data)
+            return _updated(scene)
         case OperationKind.CAPTURE:
             return _moved(scene, facts.captures)
         case OperationKind.REFUND:
@@ -194,37 +195,38 @@ def _review(scene: _Scene, cause: str) -> Operation:
     return scene.move(OperationStatus.REVIEW, cause)
 
 
-def _initiated(scene: _Scene, facts: PaymentFacts, data: JsonObject | None) -> Operation:
-    known = sessions.remember(scene.connection, scene.session, facts.provider_reference, data, scene.now)
-    if known.status is SessionStatus.CANCELED:
+def _remembering(scene: _Scene, provider_reference: str, data: JsonObject | None) -> _Scene:
+    known = sessions.remember(scene.connection, scene.session, provider_reference, data, scene.now)
+    return replace(scene, session=known)
+
+
+def _initiated(scene: _Scene) -> Operation:
+    if scene.session.status is SessionStatus.CANCELED:
         # It was replaced while nobody knew whether it had begun.  Now it is known, so it must be closed.
-        operations.add(scene.connection, intents.planned(intents.close(known, scene.now)))
+        operations.add(scene.connection, intents.planned(intents.close(scene.session, scene.now)))
     return scene.move(OperationStatus.SUCCEEDED)
 
 
-def _updated(scene: _Scene, facts: PaymentFacts, data: JsonObject | None) -> Operation:
-    known = sessions.remember(scene.connection, scene.session, facts.provider_reference, data, scene.now)
+def _updated(scene: _Scene) -> Operation:
     assert scene.operation.amount is not None, "an update is planned with its amount"
-    sessions.set_amount(scene.connection, known, scene.operation.amount, scene.now)
+    sessions.set_amount(scene.connection, scene.session, scene.operation.amount, scene.now)
     return scene.move(OperationStatus.SUCCEEDED)
 
 
-def _authorized(scene: _Scene, facts: PaymentFacts, data: JsonObject | None) -> Operation:
-    connection, now = scene.connection, scene.now
-    known = sessions.remember(connection, scene.session, facts.provider_reference, data, now)
+def _authorized(scene: _Scene, facts: PaymentFacts) -> Operation:
     if scene.payment is not None:
         # An earlier attempt of the same session succeeded late; this is the same promise again.
         return _settled(scene)
-    if known.status is SessionStatus.CANCELED:
+    if scene.session.status is SessionStatus.CANCELED:
         _alarm(scene, "kassa.alarm.surplus", "a session that was given up is paid after all")
-    sessions.move(connection, known, SessionStatus.AUTHORIZED, now)
-    payment = _new_payment(known, facts.provider_reference, now)
-    payments.add(connection, payment)
+    sessions.move(scene.connection, scene.session, SessionStatus.AUTHORIZED, scene.now)
+    payment = _new_payment(scene.session, facts.provider_reference, scene.now)
+    payments.add(scene.connection, payment)
     if facts.captured:
         # An immediate sale: taken together with the authorization.
         reference = facts.captures[0].provider_reference if facts.captures else facts.provider_reference
         movement = Movement(provider_reference=reference, amount=facts.captured)
-        payments.book_capture(connection, payment, movement, scene.operation, now)
+        payments.book_capture(scene.connection, payment, movement, scene.operation, scene.now)
     return _settled(scene)
 
 
@@ -308,21 +310,20 @@ def _action_required(scene: _Scene, outcome: ActionRequired) -> Operation:
         return _review(scene, f"{scene.operation.kind.value} asks for an action of the shopper, which it never may")
     if scene.session.provider_reference not in (None, outcome.provider_reference):
         return _review(scene, f"the answer is about {outcome.provider_reference}")
-    known = sessions.remember(scene.connection, scene.session, outcome.provider_reference, outcome.data, scene.now)
-    if known.is_live:
-        sessions.move(scene.connection, known, SessionStatus.REQUIRES_MORE, scene.now, action=outcome.action)
+    scene = _remembering(scene, outcome.provider_reference, outcome.data)
+    if scene.session.is_live:
+        status = SessionStatus.REQUIRES_MORE
+        sessions.move(scene.connection, scene.session, status, scene.now, action=outcome.action)
     return scene.move(OperationStatus.REQUIRES_MORE)
 
 
 def _pending(scene: _Scene, outcome: Pending) -> Operation:
     if scene.session.provider_reference not in (None, outcome.facts.provider_reference):
         return _review(scene, f"the answer is about {outcome.facts.provider_reference}")
-    if scene.operation.kind is OperationKind.AUTHORIZE:
-        reference = outcome.facts.provider_reference
-        known = sessions.remember(scene.connection, scene.session, reference, outcome.data, scene.now)
-        if known.is_live:
-            status = SessionStatus.PENDING_AUTHORIZATION
-            sessions.move(scene.connection, known, status, scene.now, action=outcome.action)
+    scene = _remembering(scene, outcome.facts.provider_reference, outcome.data)
+    if scene.operation.kind is OperationKind.AUTHORIZE and scene.session.is_live:
+        status = SessionStatus.PENDING_AUTHORIZATION
+        sessions.move(scene.connection, scene.session, status, scene.now, action=outcome.action)
     return _wait(scene, outcome.expected_by)
 
 

@@ -122,6 +122,8 @@ def remember(
         "data": session.data if data is None else data,
         "updated_at": now,
     }
+    if (known["provider_reference"], known["data"]) == (session.provider_reference, session.data):
+        return session
     parameters = {"reference": known["provider_reference"], "provider_data": known["data"], "now": now}
     connection.execute(_REMEMBER, {"store": session.store_id, "key": session.id, **parameters})
     return session.model_copy(update=known)

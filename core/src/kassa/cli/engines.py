@@ -1,0 +1,21 @@
+"""The engine that a command works with: opened from its configuration, closed whatever happens."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kassa.engine import Engine
+
+
+@contextmanager
+def opened(config: Path) -> "Iterator[Engine]":
+    """The engine of this configuration.  Raises as ``kassa.open``."""
+    import kassa
+
+    engine = kassa.open(config)
+    try:
+        yield engine
+    finally:
+        engine.close()

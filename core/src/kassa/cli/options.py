@@ -1,0 +1,27 @@
+"""The options that several commands share, with their help."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigPath = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="KASSA_CONFIG", metavar="PATH", help="The configuration file."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Amount = Annotated[
+    str | None,
+    typer.Option(
+        "--amount",
+        metavar="DECIMAL",
+        help="In major units of the payment's currency, such as 10.00; without it, all that is left.",
+    ),
+]
+PaymentId = Annotated[
+    str, typer.Argument(metavar="PAYMENT_ID", help="The payment, such as pay_0190…", show_default=False)
+]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many to list at most.")]
+Offset = Annotated[int, typer.Option("--offset", min=0, help="How many of the newest to leave out.")]
+
+DEFAULT_CONFIG = Path("kassa.toml")

@@ -1,0 +1,93 @@
+"""The verbs of payment collections: what is owed, for a cart or for an amount of its own."""
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from kassa.errors import InvalidData, NotAllowed
+from kassa.ids import Kind, new_id
+from kassa.model import PaymentCollection
+from kassa.regions import Region
+from kassa.store import collections
+from kassa.store.database import is_unique_violation
+from kassa.world import World
+from kassa_sdk import CartSnapshot, Money
+
+
+def create(world: World, cart_id: str) -> PaymentCollection:
+    """Get or create the payment collection of a cart."""
+    try:
+        return world.database.transact(lambda connection: _get_or_add(world, connection, cart_id))
+    except IntegrityError as error:
+        if not is_unique_violation(error):
+            raise
+        # Another request was first; its collection is there now.
+        return world.database.transact(lambda connection: _get_or_add(world, connection, cart_id))
+
+
+def create_custom(world: World, region_id: str, amount: Money) -> PaymentCollection:
+    """Create a payment collection for an amount that no cart stands behind."""
+    region = world.region(region_id)
+    if amount.currency != region.currency:
+        raise InvalidData(
+            "amount", f"expected an amount in {region.currency}, the currency of {region.id}, not {amount}"
+        )
+    if amount.minor <= 0:
+        raise InvalidData("amount", f"expected more than zero, not {amount}")
+    collection = _new_collection(world, region, amount, cart_id=None)
+    world.database.transact(lambda connection: collections.add(connection, collection))
+    return collection
+
+
+def _get_or_add(world: World, connection: Connection, cart_id: str) -> PaymentCollection:
+    existing = collections.find_by_cart(connection, world.store_id, cart_id)
+    if existing is not None:
+        # One order of locks everywhere: the collection, then its cart.
+        locked = collections.lock(connection, world.store_id, existing.id)
+        return with_amount_of(world, connection, locked, world.cart(cart_id, connection))
+    cart = world.cart(cart_id, connection)
+    refuse_nothing_to_pay(cart)
+    collection = _new_collection(world, world.region(cart.region_id), cart.total, cart_id)
+    collections.add(connection, collection)
+    return collection
+
+
+def _new_collection(world: World, region: Region, amount: Money, cart_id: str | None) -> PaymentCollection:
+    now = world.clock()
+    return PaymentCollection(
+        id=new_id(Kind.PAYMENT_COLLECTION),
+        store_id=world.store_id,
+        region_id=region.id,
+        cart_id=cart_id,
+        order_id=None,
+        amount=amount,
+        created_at=now,
+        updated_at=now,
+        completed_at=None,
+    )
+
+
+def refuse_nothing_to_pay(cart: CartSnapshot) -> None:
+    """Raises NotAllowed for a cart that comes to nothing."""
+    if cart.total.minor <= 0:
+        raise NotAllowed(f"cart {cart.id} comes to {cart.total}; there is nothing to pay, complete it as it is")
+
+
+def with_amount_of(
+    world: World, connection: Connection, collection: PaymentCollection, cart: CartSnapshot
+) -> PaymentCollection:
+    """The collection with the cart's total of now, unless money is promised already: then the amount stays."""
+    untouchable = collection.completed_at is not None or any(not payment.canceled for payment in collection.payments)
+    if untouchable or cart.total == collection.amount or cart.total.minor <= 0:
+        return collection
+    if cart.total.currency != collection.amount.currency:
+        raise NotAllowed(
+            f"cart {cart.id} is in {cart.total.currency} now, its payment is in {collection.amount.currency}"
+        )
+    collections.set_amount(connection, collection, cart.total, world.clock())
+    return collections.load(connection, world.store_id, collection.id)
+
+
+def refuse_completed(collection: PaymentCollection) -> None:
+    """Raises NotAllowed once the order is placed."""
+    if collection.completed_at is not None:
+        raise NotAllowed(f"payment collection {collection.id} is completed; its order is {collection.order_id}")

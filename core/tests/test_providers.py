@@ -1,0 +1,143 @@
+"""Configured providers: examined at the start, contained in every call."""
+
+import pytest
+
+from kassa import config, providers
+from kassa.errors import ConfigurationError, InternalError
+from kassa.providers import ConfiguredProvider
+from kassa.store.database import Database
+from kassa_sdk import Declined, InitiateRequest, Money, NotSent, Succeeded, Unknown
+
+from .conftest import PROVIDER, Install
+
+REQUEST = InitiateRequest(attempt_key="key-1", our_reference="payses_1", amount=Money(100, "EUR"))
+
+
+def load(toml: str = '[providers.shop]\nplugin = "acme"\n') -> ConfiguredProvider:
+    """The one provider that this configuration has."""
+    loaded = providers.load(config.parse(toml))
+    return next(iter(loaded.values()))
+
+
+def refusals(toml: str = '[providers.shop]\nplugin = "acme"\n') -> list[str]:
+    """The sentences with which a configuration is refused."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(toml)
+    return [str(mistake) for mistake in caught.value.mistakes]
+
+
+def test_a_provider_has_the_wire_id_of_medusa(install: Install) -> None:
+    install("kassa-acme")
+    assert load().id == "pp_acme_shop"
+
+
+def test_one_plugin_is_configured_several_times_with_different_options(install: Install) -> None:
+    install("kassa-acme")
+    toml = '[providers.a]\nplugin = "acme"\n[providers.b]\nplugin = "acme"\noptions = { greeting = "servus" }\n'
+    loaded = providers.load(config.parse(toml))
+    greetings = {id: loaded[id].call("initiate", REQUEST) for id in loaded}
+    assert {id: answer.data for id, answer in greetings.items() if isinstance(answer, Succeeded)} == {
+        "pp_acme_a": {"greeting": "hello"},
+        "pp_acme_b": {"greeting": "servus"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "expected"),
+    [
+        (
+            "contract_version=1",
+            "contract_version=99",
+            "was written for version 99 of the provider contract",
+        ),
+        ("def initiate", "def inititate", "inititate"),
+        ("def authorize(self, request)", "def authorize(self, requets)", "requets"),
+        ("    @hookimpl\n    def authorize", "    def authorize", "is a method not marked with @hookimpl?"),
+        (
+            'idempotency=Idempotency(keys="none")',
+            'idempotency=Idempotency(keys="none"), cancel=True',
+            "promises: cancel",
+        ),
+        ("manifest = Manifest(", "menifest = Manifest(", "has no manifest"),
+        ("    Options = AcmeOptions", "    Options = dict", "has no pydantic model Options"),
+        ('ConfigDict(extra="forbid")', "ConfigDict()", "must refuse unknown keys"),
+        ("self.options = options", "raise Misconfigured('the key must begin with k_')", "refuses its options"),
+    ],
+)
+def test_a_plugin_that_breaks_the_contract_is_refused_at_the_start_and_names_its_distribution(
+    install: Install, written: str, instead: str, expected: str
+) -> None:
+    assert written in PROVIDER
+    install("kassa-acme", PROVIDER.replace(written, instead))
+    (sentence,) = refusals()
+    assert sentence.startswith("kassa.toml:2: providers.shop.plugin: kassa-acme 1.2.3")
+    assert expected in sentence
+
+
+def test_an_unknown_option_is_told_with_its_line(install: Install) -> None:
+    install("kassa-acme")
+    toml = '[providers.shop]\nplugin = "acme"\n\n[providers.shop.options]\ngreeting = "x"\ngreetign = "y"\n'
+    assert refusals(toml) == ["kassa.toml:6: providers.shop.options.greetign: unknown key; remove it"]
+
+
+def test_a_secret_in_the_file_is_refused(install: Install) -> None:
+    install("kassa-acme")
+    (sentence,) = refusals('[providers.shop]\nplugin = "acme"\noptions = { key = "sk_live_1" }\n')
+    assert sentence == (
+        "kassa.toml:3: providers.shop.options.key: is a secret; write it as env:NAME or file:PATH, "
+        "so that it does not stand in this file"
+    )
+
+
+def test_a_secret_that_is_not_there_is_told_with_its_name(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("kassa-acme")
+    monkeypatch.delenv("ACME_KEY", raising=False)
+    (sentence,) = refusals('[providers.shop]\nplugin = "acme"\noptions = { key = "env:ACME_KEY" }\n')
+    assert sentence == (
+        "kassa.toml:3: providers.shop.options.key: the environment variable ACME_KEY is not set; export it"
+    )
+
+
+def test_every_broken_provider_is_told_at_once(install: Install) -> None:
+    install("kassa-acme", PROVIDER.replace("def initiate", "def inititate"))
+    toml = '[providers.a]\nplugin = "acme"\n[providers.b]\nplugin = "zzz"\n[providers.c]\nplugin = "acme"\n'
+    assert len(refusals(toml)) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("raise ValueError('boom')", Unknown(cause="ValueError: boom")),
+        ("raise Unsupported('no such thing')", NotSent(cause="not supported: no such thing")),
+        ("return None", Unknown(cause="kassa-acme 1.2.3 answered initiate with NoneType, which is no outcome")),
+        ("return True", Unknown(cause="kassa-acme 1.2.3 answered initiate with bool, which is no outcome")),
+        ("return Declined(code='c', reason='r')", Declined(code="c", reason="r")),
+        ("return Succeeded(facts=None)", None),
+    ],
+)
+def test_every_call_ends_in_an_outcome(install: Install, body: str, expected: object) -> None:
+    first_line = (
+        'return Succeeded(facts=PaymentFacts(provider_reference="acme-1"), data={"greeting": self.options.greeting})'
+    )
+    assert first_line in PROVIDER
+    install("kassa-acme", PROVIDER.replace(first_line, body))
+    outcome = load().call("initiate", REQUEST)
+    assert outcome == expected or (expected is None and isinstance(outcome, Unknown))
+
+
+def test_a_secret_in_an_exception_does_not_get_out(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_KEY", "sk_live_canary")
+    body = "raise ValueError('cannot use ' + self.options.key.get_secret_value())"
+    source = PROVIDER.replace('return Declined(code="no", reason="Acme says no to everybody")', body)
+    install("kassa-acme", source)
+    provider = load('[providers.shop]\nplugin = "acme"\noptions = { key = "env:ACME_KEY" }\n')
+    assert provider.call("authorize", REQUEST) == Unknown(cause="ValueError: cannot use ***")
+
+
+def test_a_provider_is_never_called_inside_a_transaction(install: Install, database_url: str) -> None:
+    install("kassa-acme")
+    provider = load()
+    database = Database(database_url)
+    with pytest.raises(InternalError, match="inside a database transaction"):
+        database.transact(lambda _connection: provider.call("initiate", REQUEST))
+    database.dispose()
