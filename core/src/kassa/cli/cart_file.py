@@ -8,13 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Strict, StrictInt, StrictStr, ValidationError
 
 from kassa.carts import NewItem
 from kassa.errors import CallerError, Mistake
 from kassa_sdk import Address, Customer, JsonObject, Money, MoneyError, Shopper
 
 STDIN = Path("-")
+PRICE = "unit_price"
 
 
 class CartFileUnusable(CallerError):
@@ -33,8 +34,8 @@ class WrittenItem(_Section):
     """One line; the price in major units, as text or as a number whose digits are taken as they stand."""
 
     title: str = Field(min_length=1)
-    quantity: Annotated[int, Strict()] = Field(ge=1)
-    unit_price: Annotated[str | int | Decimal, Strict()]
+    quantity: StrictInt = Field(ge=1)
+    unit_price: StrictStr | StrictInt | Annotated[Decimal, Strict()]
     variant_id: str | None = None
 
 
@@ -129,13 +130,12 @@ def _shopper(written: WrittenCart) -> Shopper:
 
 def _field(location: tuple[str | int, ...]) -> str:
     # A price may be of three types, and pydantic names each that it tried.
-    parts = location[:4] if "unit_price" in location else location
-    parts = parts[: parts.index("unit_price") + 1] if "unit_price" in parts else parts
+    parts = location[: location.index(PRICE) + 1] if PRICE in location else location
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
 
 
 def _in_words(problem: Any) -> str:
-    if "unit_price" in problem["loc"] and problem["type"] != "missing":
+    if PRICE in problem["loc"] and problem["type"] != "missing":
         return 'expected a price in major units, such as "24.99"'
     match problem["type"]:
         case "missing":

@@ -35,6 +35,8 @@ def says_mistakes(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
+        except (typer.Exit, typer.BadParameter):
+            raise
         except Exception as error:
             if not _is_a_mistake(error):
                 raise

@@ -1,0 +1,52 @@
+"""Notices: verify the raw bytes, then translate them."""
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kassa_sdk import BadSignature, MoneyError, Notice, ProviderError, RawNotice
+from kassa_simulator.answers import ToldPayment, facts_of
+from kassa_simulator.signature import SIGNATURE_HEADER, verified_timestamp
+
+TOLERANCE_SECONDS = 300
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    id: str
+    type: str
+    payment: ToldPayment | None = None
+
+
+def read(raw: RawNotice, secrets: tuple[str, ...], *, id_only: bool) -> tuple[Notice, ...]:
+    """What a notice says.  ``id_only``: only which payment it is about, so that the engine looks it up.
+
+    Raises BadSignature unless it was signed with one of the secrets within 300 seconds of its arrival; ProviderError when
+    it was, and still makes no sense.
+    """
+    _verify(raw, secrets)
+    try:
+        event = _Event.model_validate_json(raw.body)
+        if event.payment is None:
+            return ()
+        facts = None if id_only else facts_of(event.payment)
+    except (ValidationError, MoneyError) as error:
+        # From None, because the text of the cause repeats what was received.
+        raise ProviderError(
+            f"a notice of the simulator is signed correctly, and its body makes no sense ({type(error).__name__});"
+            " is the server of another version than this plugin?"
+        ) from None
+    return (Notice(type=event.type, event_id=event.id, provider_reference=event.payment.id, facts=facts),)
+
+
+def _verify(raw: RawNotice, secrets: tuple[str, ...]) -> None:
+    header = raw.headers.get(SIGNATURE_HEADER)
+    if header is None:
+        raise BadSignature(f"the notice has no {SIGNATURE_HEADER} header")
+    timestamps = [verified_timestamp(raw.body, header, secret) for secret in secrets]
+    timestamp = next((verified for verified in timestamps if verified is not None), None)
+    if timestamp is None:
+        raise BadSignature(
+            "the signature does not fit the notice; check that option webhook_secret is the secret of the server"
+        )
+    if abs(raw.received_at.timestamp() - timestamp) > TOLERANCE_SECONDS:
+        raise BadSignature(f"the notice was signed more than {TOLERANCE_SECONDS} seconds away from its arrival")
