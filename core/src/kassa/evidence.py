@@ -276,9 +276,11 @@ def _booked(scene: _Scene, movement: Movement) -> Operation:
 
 
 def _canceled(scene: _Scene, facts: PaymentFacts) -> Operation:
-    if facts.captured or facts.condition not in ("canceled", "expired", "declined"):
-        taken = facts.captured or facts.authorized or "something"
-        return _review(scene, f"it was to be canceled, but the provider says that {taken} is taken")
+    known = Money.zero(scene.session.amount.currency) if scene.payment is None else scene.payment.captured
+    if facts.captured is not None and facts.captured > known:
+        return _review(scene, f"it was to be canceled, but the provider has captured {facts.captured}")
+    if facts.condition not in ("canceled", "expired", "declined"):
+        return _review(scene, f"it was to be canceled, but the provider says that it is {facts.condition}")
     if scene.payment is None:
         _session_closed(scene)
     else:

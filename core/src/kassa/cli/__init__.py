@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kassa.cli import capabilities, examination, migration, offers, paying, payments, settling, starting
+from kassa.cli import capabilities, demo, examination, health, migration, offers, paying, payments, settling, starting
 
 BEGIN, CONFIGURATION, MONEY, OPERATION = "Begin", "Configuration", "Money", "Operation"
 
@@ -16,7 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     # A traceback with the values of its variables would show secrets.
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -32,7 +32,7 @@ def _show_version(asked: bool) -> None:
 @app.callback()
 def main(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", metavar="", callback=_show_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
     """Payments through any provider, region by region.
@@ -42,8 +42,10 @@ def main(
     """
 
 
+app.command("demo", rich_help_panel=BEGIN)(demo.demo)
 app.command("init", rich_help_panel=BEGIN)(starting.init)
 app.command("check", rich_help_panel=BEGIN)(examination.check)
+app.command("doctor", rich_help_panel=BEGIN)(health.doctor)
 app.command("providers", rich_help_panel=CONFIGURATION)(capabilities.list_providers)
 app.command("regions", rich_help_panel=CONFIGURATION)(offers.list_regions)
 app.command("explain", rich_help_panel=CONFIGURATION)(offers.explain)

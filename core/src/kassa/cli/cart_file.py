@@ -16,6 +16,15 @@ from kassa_sdk import Address, Customer, JsonObject, Money, MoneyError, Shopper
 
 STDIN = Path("-")
 PRICE = "unit_price"
+EXPECTATIONS = {
+    "model_type": "expected a JSON object",
+    "model_attributes_type": "expected a JSON object",
+    "tuple_type": "expected a list",
+    "string_type": "expected text",
+    "int_type": "expected a whole number",
+    "greater_than_equal": "expected one or more",
+}
+"""What pydantic's kinds of mistakes mean, for somebody who never saw pydantic."""
 
 
 class CartFileUnusable(CallerError):
@@ -67,16 +76,21 @@ def read(path: Path, currency: str) -> CartFile:
     items, mistakes = [], []
     for index, item in enumerate(written.items):
         try:
-            price = Money.parse(item.unit_price, currency)
+            price = _price(item, currency)
         except MoneyError as error:
             mistakes.append(Mistake(name, None, f"items[{index}].unit_price", str(error)))
             continue
-        items.append(
-            NewItem(title=item.title, quantity=item.quantity, unit_price=price, variant_id=item.variant_id)
-        )
+        items.append(NewItem(title=item.title, quantity=item.quantity, unit_price=price, variant_id=item.variant_id))
     if mistakes:
         raise CartFileUnusable(mistakes)
     return CartFile(tuple(items), _shopper(written))
+
+
+def _price(item: WrittenItem, currency: str) -> Money:
+    price = Money.parse(item.unit_price, currency)
+    if price.minor < 0:
+        raise MoneyError(f"expected zero or more, not {price}")
+    return price
 
 
 def read_object(text: str | None, option: str) -> JsonObject | None:
@@ -114,8 +128,8 @@ def _validated(text: str, name: str) -> WrittenCart:
         return WrittenCart.model_validate(value)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
-        mistakes = dict.fromkeys(Mistake(name, None, _field(each["loc"]), _in_words(each)) for each in problems)
-        raise CartFileUnusable(list(mistakes)) from None
+        told = dict.fromkeys((_field(each["loc"]), _in_words(each)) for each in problems if not _is_echo(each, problems))
+        raise CartFileUnusable([Mistake(name, None, field, words) for field, words in told]) from None
 
 
 def _shopper(written: WrittenCart) -> Shopper:
@@ -134,6 +148,12 @@ def _field(location: tuple[str | int, ...]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
 
 
+def _is_echo(problem: Any, problems: list[Any]) -> bool:
+    """Whether this only says again that the items are mistaken: pydantic counts them after leaving those out."""
+    inside = any(len(each["loc"]) > 1 and each["loc"][0] == "items" for each in problems)
+    return bool(problem["loc"] == ("items",) and inside)
+
+
 def _in_words(problem: Any) -> str:
     if PRICE in problem["loc"] and problem["type"] != "missing":
         return 'expected a price in major units, such as "24.99"'
@@ -142,8 +162,12 @@ def _in_words(problem: Any) -> str:
             return "is missing; add it"
         case "extra_forbidden":
             return "unknown key; remove it"
-        case "model_type":
-            return "expected a JSON object"
+        case "too_short" | "string_too_short":
+            return "is empty; put something there"
+        case "string_pattern_mismatch":
+            return "expected an ISO 3166 code in capitals, such as DE"
+        case kind if kind in EXPECTATIONS:
+            return EXPECTATIONS[kind]
         case _:
             return str(problem["msg"])
 

@@ -9,7 +9,7 @@ ConfigPath = Annotated[
     Path,
     typer.Option("--config", "-c", envvar="KASSA_CONFIG", metavar="PATH", help="The configuration file."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON document instead of text.")]
 Amount = Annotated[
     str | None,
     typer.Option(

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def pay(
     cart_file: Annotated[
         Path | None,
-        typer.Argument(metavar="[CART.json]", help="The cart, as a JSON file; - reads it from stdin.", show_default=False),
+        typer.Argument(
+            metavar="CART.json", help="The cart, as a JSON file; - reads it from stdin.", show_default=False
+        ),
     ] = None,
     region: Annotated[
         str | None, typer.Option("--region", "-r", metavar="REGION", help="The region in which the cart is paid.")
@@ -62,6 +64,7 @@ def pay(
     with opened(config) as engine:
         if cart_file is not None:
             region_id, provider_id = _both(region, provider)
+            engine.providers.find(provider_id)
             cart_id = _create_cart(engine, cart_file, region_id)
         else:
             assert continue_cart is not None, "one of the two was given"

@@ -15,6 +15,7 @@ from kassa.cli.output import (
     QUIET,
     WAITING,
     Document,
+    console,
     facts,
     indented,
     moment,
@@ -28,11 +29,17 @@ if TYPE_CHECKING:
     from kassa.model import Event, Operation, Order, Payment, PaymentLedger
 
 
+ROOM_FOR_EVENTS_OF = 100
+"""Columns that a terminal must have before the events say what each is about; in JSON they always do."""
+
+
 @says_mistakes
 def show_payments(
     payment_id: Annotated[
         str | None,
-        typer.Argument(metavar="[PAYMENT_ID]", help="One payment; without it, the newest are listed.", show_default=False),
+        typer.Argument(
+            metavar="PAYMENT_ID", help="One payment; without it, the newest are listed.", show_default=False
+        ),
     ] = None,
     limit: Limit = 20,
     offset: Offset = 0,
@@ -98,7 +105,9 @@ def show_order_list(orders: "tuple[Order, ...]") -> None:
         return
     drawn = table("order", "region", "total", "", numbers=("total",))
     for order in orders:
-        about = Text(order.id).append(f"\n{order.shopper.customer.email or 'no e-mail'}, {moment(order.created_at)}", QUIET)
+        about = Text(order.id).append(
+            f"\n{order.shopper.customer.email or 'no e-mail'}, {moment(order.created_at)}", QUIET
+        )
         paid = Text("paid", GOOD) if order.is_paid else Text("waits for its money", WAITING)
         drawn.add_row(about, order.region_id, str(order.total), paid)
     say(drawn)
@@ -172,9 +181,10 @@ def _style_of(status: str) -> str:
 
 def _show_events(events: "tuple[Event, ...]") -> None:
     say()
-    drawn = table("when", "event", "of")
+    has_room = console().width >= ROOM_FOR_EVENTS_OF
+    drawn = table("when", "event", *(["of"] if has_room else []))
     for event in events:
-        drawn.add_row(moment(event.created_at), event.name, Text(event.entity_id, QUIET))
+        drawn.add_row(moment(event.created_at), event.name, *([Text(event.entity_id, QUIET)] if has_room else []))
     say(indented(drawn))
 
 

@@ -1,0 +1,176 @@
+"""``kassa demo``: two checkouts and what follows them, told as they happen, on this machine and with no real money."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from kassa.cli.engines import opened
+from kassa.cli.exits import says_mistakes
+from kassa.cli.narration import Narration
+from kassa.cli.options import AsJson
+from kassa.cli.output import GOOD, LOUD, QUIET, Document, facts, indented, moment, money_document, print_document, table
+from kassa.cli.payments import order_document, payment_document
+from kassa.errors import NotFound
+
+if TYPE_CHECKING:
+    from kassa.engine import Engine
+    from kassa.model import Order, PaymentLedger
+
+CONFIGURATION = """\
+[database]
+url = "sqlite:///{folder}/kassa.db"
+
+[providers.card]
+plugin = "simulator"
+options = {{ base_url = "{url}", api_key = "file:{folder}/api_key", webhook_secret = "file:{folder}/api_key" }}
+
+[providers.wallet]
+plugin = "simulator"
+options = {{ base_url = "{url}", api_key = "file:{folder}/api_key", webhook_secret = "file:{folder}/api_key" }}
+
+[providers.invoice]
+plugin = "system"
+
+[regions.eu]
+name = "Europe"
+currency = "EUR"
+countries = ["DE", "FR", "NL"]
+providers = ["card", "invoice"]
+
+[[regions.eu.rules]]
+provider = "invoice"
+amount_max = "150.00"
+reason = "An invoice only up to 150 EUR"
+
+[regions.jp]
+name = "Japan"
+currency = "JPY"
+countries = ["JP"]
+providers = ["wallet"]
+"""
+
+
+@says_mistakes
+def demo(as_json: AsJson = False) -> None:
+    """Watch two checkouts, and what follows: on this machine, without a real provider or real money.
+
+    Needs the plugins kassa-system and kassa-simulator. The simulated provider runs beside, in a process with books of
+    its own, and ends with the demo; the database is a file in a temporary folder.
+    """
+    _require_plugins()
+    from kassa.cli import demo_scenes as scenes
+    from kassa.cli.simulator_process import running_simulator
+
+    tell = Narration(silent=as_json)
+    with tempfile.TemporaryDirectory(prefix="kassa-demo-") as name:
+        folder = Path(name)
+        with running_simulator(folder / "books.jsonl") as simulator:
+            config = _configure(folder, simulator.url, simulator.api_key)
+            with opened(config) as engine:
+                _begin(tell)
+                stage = scenes.Stage(engine, tell, simulator)
+                scenes.who_is_offered(stage)
+                card = scenes.straight_through(stage)
+                wallet = scenes.with_an_action(stage)
+                scenes.after_the_order(stage, card, wallet)
+                _end(tell, engine, simulator.books(), as_json=as_json)
+
+
+def _require_plugins() -> None:
+    from kassa import discovery
+    from kassa_sdk import PROVIDER_ENTRY_POINTS
+
+    installed = {candidate.name for candidate in discovery.installed(PROVIDER_ENTRY_POINTS)}
+    missing = [f"kassa-{name}" for name in ("system", "simulator") if name not in installed]
+    if missing:
+        raise NotFound(f"the demo pays with {' and '.join(missing)}; install: pip install {' '.join(missing)}")
+
+
+def _configure(folder: Path, url: str, api_key: str) -> Path:
+    (folder / "api_key").write_text(api_key, encoding="utf-8")
+    config = folder / "kassa.toml"
+    config.write_text(CONFIGURATION.format(folder=folder.as_posix(), url=url), encoding="utf-8")
+    return config
+
+
+def _begin(tell: Narration) -> None:
+    tell.say(Text("kassa: payments through any provider, region by region", LOUD))
+    tell.say(Text("A demo on this machine. The provider is simulated, in a process with books of its own.", QUIET))
+    tell.step("shop", "opens the engine that its configuration describes.", code='engine = kassa.open("kassa.toml")')
+
+
+def _end(tell: Narration, engine: "Engine", books: list[dict[str, Any]], *, as_json: bool) -> None:
+    orders = tuple(reversed(engine.list_orders()))
+    ledgers = tuple(engine.retrieve_payment(payment.id) for payment in reversed(engine.list_payments()))
+    theirs = {effect["movement_id"] for effect in books if effect.get("movement_id")}
+    if as_json:
+        print_document(_document(tell, orders, ledgers, theirs))
+        return
+    tell.scene("What there is now")
+    tell.say(indented(_orders_table(orders)))
+    tell.say()
+    tell.say(indented(_ledger_table(ledgers, theirs)))
+    tell.scene("Where to go next")
+    tell.say(
+        facts(
+            [
+                ("kassa init", "write a configuration of your own, commented"),
+                ("kassa check", "validate it: every mistake with its line"),
+                ("kassa pay --help", "pay a cart from a file"),
+                ("kassa doctor", "which plugins are installed, and whether they work"),
+            ]
+        )
+    )
+
+
+def _orders_table(orders: "tuple[Order, ...]") -> Any:
+    drawn = table("order", "who", "total", "", numbers=("total",))
+    for order in orders:
+        paid = Text("promised", GOOD) if order.is_paid else Text("waits", QUIET)
+        drawn.add_row(order.id, (order.shopper.customer.email or "").partition("@")[0], str(order.total), paid)
+    return drawn
+
+
+def _movements(ledger: "PaymentLedger") -> list[tuple[str, Any]]:
+    movements = [("capture", each) for each in ledger.captures] + [("refund", each) for each in ledger.refunds]
+    return sorted(movements, key=lambda each: each[1].created_at)
+
+
+def _ledger_table(ledgers: "tuple[PaymentLedger, ...]", theirs: set[str]) -> Any:
+    drawn = table("our ledger", "amount", "provider", "in their books", numbers=("amount",))
+    for ledger in ledgers:
+        for verb, movement in _movements(ledger):
+            found = movement.provider_reference in theirs
+            sign = "" if verb == "capture" else "−"
+            drawn.add_row(
+                f"{moment(movement.created_at)[-8:]} {verb}",
+                f"{sign}{movement.amount}",
+                ledger.payment.provider_id,
+                Text(f"✓ {movement.provider_reference}", GOOD) if found else Text("missing", "red"),
+            )
+        if ledger.payment.canceled:
+            drawn.add_row("given up", str(ledger.payment.canceled), ledger.payment.provider_id, "")
+    return drawn
+
+
+def _document(
+    tell: Narration, orders: "tuple[Order, ...]", ledgers: "tuple[PaymentLedger, ...]", theirs: set[str]
+) -> Document:
+    return {
+        "steps": tell.steps,
+        "orders": [order_document(order) for order in orders],
+        "payments": [payment_document(ledger.payment) for ledger in ledgers],
+        "ledger": [
+            {
+                "payment_id": ledger.payment.id,
+                "type": verb,
+                "amount": money_document(movement.amount),
+                "provider_reference": movement.provider_reference,
+                "in_provider_books": movement.provider_reference in theirs,
+            }
+            for ledger in ledgers
+            for verb, movement in _movements(ledger)
+        ],
+    }
