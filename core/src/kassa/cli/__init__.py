@@ -3,13 +3,39 @@
 Importing this brings typer and rich only; each command imports what it needs, so that ``kassa --help`` answers at once.
 """
 
+import inspect
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from kassa.cli import capabilities, demo, examination, health, migration, offers, paying, payments, settling, starting
 
-BEGIN, CONFIGURATION, MONEY, OPERATION = "Begin", "Configuration", "Money", "Operation"
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Begin": {
+        "demo": demo.demo,
+        "init": starting.init,
+        "check": examination.check,
+        "doctor": health.doctor,
+    },
+    "Who pays where": {
+        "providers": capabilities.list_providers,
+        "regions": offers.list_regions,
+        "explain": offers.explain,
+    },
+    "Money": {
+        "pay": paying.pay,
+        "payments": payments.show_payments,
+        "orders": payments.show_orders,
+        "capture": settling.capture,
+        "refund": settling.refund,
+        "cancel": settling.cancel,
+    },
+    "Operation": {
+        "migrate": migration.migrate,
+    },
+}
+"""Every command, under the heading that the help gives it."""
 
 app = typer.Typer(
     name="kassa",
@@ -29,30 +55,25 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def main(
     _version: Annotated[
-        bool, typer.Option("--version", metavar="", callback=_show_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", metavar="", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Payments through any provider, region by region.
 
-    Exit codes: 0 done · 1 a mistake of yours or in the configuration · 2 a wrong command line · 3 declined, or the
-    provider was not reached · 4 not finished: the shopper must act, or nobody knows yet.
+    Exit codes: 0 done; 1 a mistake of yours, or in the configuration; 2 a wrong command line; 3 declined, or the provider
+    was not reached; 4 not finished: the shopper must act, or nobody knows yet.
     """
 
 
-app.command("demo", rich_help_panel=BEGIN)(demo.demo)
-app.command("init", rich_help_panel=BEGIN)(starting.init)
-app.command("check", rich_help_panel=BEGIN)(examination.check)
-app.command("doctor", rich_help_panel=BEGIN)(health.doctor)
-app.command("providers", rich_help_panel=CONFIGURATION)(capabilities.list_providers)
-app.command("regions", rich_help_panel=CONFIGURATION)(offers.list_regions)
-app.command("explain", rich_help_panel=CONFIGURATION)(offers.explain)
-app.command("pay", rich_help_panel=MONEY)(paying.pay)
-app.command("payments", rich_help_panel=MONEY)(payments.show_payments)
-app.command("orders", rich_help_panel=MONEY)(payments.show_orders)
-app.command("capture", rich_help_panel=MONEY)(settling.capture)
-app.command("refund", rich_help_panel=MONEY)(settling.refund)
-app.command("cancel", rich_help_panel=MONEY)(settling.cancel)
-app.command("migrate", rich_help_panel=OPERATION)(migration.migrate)
+def _in_whole_lines(function: Callable[..., None]) -> str:
+    """The docstring with one line a paragraph: the terminal breaks lines where it is narrow, and nowhere else."""
+    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+app.callback(help=_in_whole_lines(main))(main)
+for _heading, _commands in COMMANDS.items():
+    for _name, _command in _commands.items():
+        app.command(_name, help=_in_whole_lines(_command), rich_help_panel=_heading)(_command)

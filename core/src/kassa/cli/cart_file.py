@@ -128,7 +128,9 @@ def _validated(text: str, name: str) -> WrittenCart:
         return WrittenCart.model_validate(value)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
-        told = dict.fromkeys((_field(each["loc"]), _in_words(each)) for each in problems if not _is_echo(each, problems))
+        told = dict.fromkeys(
+            (_field(each["loc"]), _in_words(each)) for each in problems if not _is_echo(each, problems)
+        )
         raise CartFileUnusable([Mistake(name, None, field, words) for field, words in told]) from None
 
 

@@ -4,13 +4,26 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.table import Table
 from rich.text import Text
 
 from kassa.cli.engines import opened
 from kassa.cli.exits import says_mistakes
 from kassa.cli.narration import Narration
 from kassa.cli.options import AsJson
-from kassa.cli.output import GOOD, LOUD, QUIET, Document, facts, indented, moment, money_document, print_document, table
+from kassa.cli.output import (
+    BAD,
+    GOOD,
+    LOUD,
+    QUIET,
+    Document,
+    facts,
+    indented,
+    moment,
+    money_document,
+    print_document,
+    table,
+)
 from kassa.cli.payments import order_document, payment_document
 from kassa.errors import NotFound
 
@@ -109,7 +122,7 @@ def _end(tell: Narration, engine: "Engine", books: list[dict[str, Any]], *, as_j
         print_document(_document(tell, orders, ledgers, theirs))
         return
     tell.scene("What there is now")
-    tell.say(indented(_orders_table(orders)))
+    tell.say(indented(_orders_table(orders, ledgers)))
     tell.say()
     tell.say(indented(_ledger_table(ledgers, theirs)))
     tell.scene("Where to go next")
@@ -125,11 +138,13 @@ def _end(tell: Narration, engine: "Engine", books: list[dict[str, Any]], *, as_j
     )
 
 
-def _orders_table(orders: "tuple[Order, ...]") -> Any:
-    drawn = table("order", "who", "total", "", numbers=("total",))
+def _orders_table(orders: "tuple[Order, ...]", ledgers: "tuple[PaymentLedger, ...]") -> Table:
+    paid = {ledger.payment.payment_collection_id: ledger.payment for ledger in ledgers}
+    drawn = table("order", "who", "total", "captured", "refunded", numbers=("total", "captured", "refunded"))
     for order in orders:
-        paid = Text("promised", GOOD) if order.is_paid else Text("waits", QUIET)
-        drawn.add_row(order.id, (order.shopper.customer.email or "").partition("@")[0], str(order.total), paid)
+        payment = paid[order.payment_collection_id or ""]
+        who = (order.shopper.customer.email or "").partition("@")[0].capitalize()
+        drawn.add_row(order.id, who, str(order.total), str(payment.captured), str(payment.refunded))
     return drawn
 
 
@@ -138,20 +153,18 @@ def _movements(ledger: "PaymentLedger") -> list[tuple[str, Any]]:
     return sorted(movements, key=lambda each: each[1].created_at)
 
 
-def _ledger_table(ledgers: "tuple[PaymentLedger, ...]", theirs: set[str]) -> Any:
-    drawn = table("our ledger", "amount", "provider", "in their books", numbers=("amount",))
+def _ledger_table(ledgers: "tuple[PaymentLedger, ...]", theirs: set[str]) -> Table:
+    drawn = table("our ledger", "", "amount", "provider", "in their books", numbers=("amount",))
     for ledger in ledgers:
         for verb, movement in _movements(ledger):
             found = movement.provider_reference in theirs
             sign = "" if verb == "capture" else "−"
-            drawn.add_row(
-                f"{moment(movement.created_at)[-8:]} {verb}",
-                f"{sign}{movement.amount}",
-                ledger.payment.provider_id,
-                Text(f"✓ {movement.provider_reference}", GOOD) if found else Text("missing", "red"),
-            )
-        if ledger.payment.canceled:
-            drawn.add_row("given up", str(ledger.payment.canceled), ledger.payment.provider_id, "")
+            in_books = Text(f"✓ {movement.provider_reference}", GOOD) if found else Text("✗ missing", BAD)
+            amount = f"{sign}{movement.amount}"
+            drawn.add_row(moment(movement.created_at), verb, amount, ledger.payment.provider_id, in_books)
+        payment = ledger.payment
+        if payment.canceled and payment.canceled_at:
+            drawn.add_row(moment(payment.canceled_at), "cancel", str(payment.canceled), payment.provider_id, "")
     return drawn
 
 

@@ -35,7 +35,7 @@ def who_is_offered(stage: Stage) -> None:
     tell.scene("1. Two regions, three providers, one rule")
     for region in stage.engine.regions:
         offered = ", ".join(stage.engine.list_payment_providers(region.id))
-        tell.step("shop", f"In {region.name} one pays in {region.currency} with {offered}.")
+        tell.step("shop", f"In {region.name}, in {region.currency}, it offers {offered}.")
     amount = Money.parse("249.00", "EUR")
     tell.step(
         "shop",
@@ -73,13 +73,13 @@ def straight_through(stage: Stage) -> Payment:
     tell.step(
         "shopper",
         "chooses to pay by card.",
-        code=f'engine.create_payment_session(collection.id, "{CARD}")',
+        code=f'session = engine.create_payment_session(\n    collection.id, "{CARD}")',
     )
     tell.step("provider", f"has prepared it, and calls it {session.provider_reference}.")
     completion = engine.complete_cart(cart.id)
     assert isinstance(completion, OrderPlaced) and completion.payment_collection, "the simulator approves this one"
     (payment,) = completion.payment_collection.payments
-    tell.step("shop", "completes the cart.", code="engine.complete_cart(cart.id)")
+    tell.step("shop", "completes the cart.", code="completion = engine.complete_cart(cart.id)   # OrderPlaced")
     tell.step("provider", f"holds {payment.amount} on Ada's card.")
     tell.step("kassa", f"places the order {completion.order_id}.")
     return payment
@@ -107,8 +107,7 @@ def with_an_action(stage: Stage) -> Payment:
         "shopper",
         "chooses a wallet that asks back.",
         code="collection = engine.create_payment_collection(cart.id)\n"
-        f'engine.create_payment_session(collection.id, "{WALLET}",\n'
-        '                              {"scenario": "redirect"})',
+        f'session = engine.create_payment_session(\n    collection.id, "{WALLET}",\n    {{"scenario": "redirect"}})',
     )
     waiting = engine.complete_cart(cart.id)
     assert isinstance(waiting, ActionNeeded) and isinstance(waiting.action, Redirect), (

@@ -14,7 +14,7 @@ from rich.text import Text
 from kassa.cli.exits import ExitCode, says_mistakes
 from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from kassa.cli.output import BAD, GOOD, LOUD, QUIET, Document, facts, indented, print_document, say, table
-from kassa.errors import ConfigurationError, KassaError, PluginUnusable
+from kassa.errors import ConfigurationError, KassaError, Mistake, PluginUnusable
 
 if TYPE_CHECKING:
     from kassa.config import Configuration
@@ -23,18 +23,22 @@ if TYPE_CHECKING:
 IMPORT_SECONDS = 60
 EMBEDDED = "embedded"
 
-PluginStatus = Literal["loaded", "unused", "broken"]
-STYLES: dict[PluginStatus, str] = {"loaded": GOOD, "unused": QUIET, "broken": BAD}
+PluginStatus = Literal["loaded", "unused", "misconfigured", "broken", "missing"]
+WELL: frozenset[PluginStatus] = frozenset({"loaded", "unused"})
+STYLES: dict[PluginStatus, str] = {"loaded": GOOD, "unused": QUIET}
 
 
 @dataclass(frozen=True, slots=True)
 class PluginHealth:
-    """One installed plugin: what the configuration calls it, and how it is.  ``sentence`` says why it is broken."""
+    """One plugin: what the configuration calls it, and how it is.  ``sentence`` says what is wrong with it.
+
+    ``distribution`` and ``version`` are None for one that is configured and not installed.
+    """
 
     kind: Literal["provider", "carts"]
     name: str
-    distribution: str
-    version: str
+    distribution: str | None
+    version: str | None
     status: PluginStatus
     used_as: tuple[str, ...] = ()
     contract_version: int | None = None
@@ -43,18 +47,22 @@ class PluginHealth:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Everything that the doctor looked at.  A sentence is None where there is nothing to say against it."""
+    """Everything that the doctor looked at.  A sentence is None where there is nothing to say against it.
+
+    ``database`` is its URL without the password; ``database_schema`` is None where there is none yet.
+    """
 
     configuration_sentence: str | None
-    database: str
+    database: str | None
+    database_schema: str | None
     database_sentence: str | None
     plugins: tuple[PluginHealth, ...]
 
     @property
     def is_well(self) -> bool:
         """Whether nothing is broken; what is unused is well."""
-        broken = any(plugin.status == "broken" for plugin in self.plugins)
-        return not (broken or self.configuration_sentence or self.database_sentence)
+        all_well = all(plugin.status in WELL for plugin in self.plugins)
+        return all_well and self.configuration_sentence is None and self.database_sentence is None
 
 
 @says_mistakes
@@ -92,22 +100,26 @@ def _examine(config: Path, *, import_all: bool) -> Health:
     plugins = (*_providers(configuration), *_cart_drivers(configuration))
     if import_all:
         plugins = tuple(_imported(plugin) for plugin in plugins)
-    database, database_sentence = ("unknown", None) if configuration is None else _database(configuration)
-    return Health(sentence, database, database_sentence, plugins)
+    if configuration is None:
+        return Health(sentence, None, None, None, plugins)
+    return Health(sentence, *_database(configuration), plugins)
 
 
 def _providers(configuration: "Configuration | None") -> Iterator[PluginHealth]:
     from kassa import discovery
     from kassa_sdk import PROVIDER_ENTRY_POINTS
 
+    installed = discovery.installed(PROVIDER_ENTRY_POINTS)
     instances = {} if configuration is None else configuration.settings.providers
-    for candidate in discovery.installed(PROVIDER_ENTRY_POINTS):
-        names = tuple(name for name, settings in instances.items() if settings.plugin == candidate.name)
-        health = _health("provider", candidate, names)
-        if configuration is not None and names:
-            yield _loaded(health, configuration)
-        else:
-            yield health
+    used: dict[str, tuple[str, ...]] = {}
+    for instance, settings in instances.items():
+        used[settings.plugin] = (*used.get(settings.plugin, ()), instance)
+    for candidate in installed:
+        health = _health("provider", candidate, used.get(candidate.name, ()))
+        yield _loaded(health, configuration) if configuration is not None and health.used_as else health
+    for name in sorted(used.keys() - {candidate.name for candidate in installed}):
+        assert configuration is not None, "without a configuration nothing is used"
+        yield _loaded(PluginHealth("provider", name, None, None, "missing", used[name]), configuration)
 
 
 def _health(kind: Literal["provider", "carts"], candidate: "Candidate", used_as: tuple[str, ...]) -> PluginHealth:
@@ -126,17 +138,24 @@ def _loaded(health: PluginHealth, configuration: "Configuration") -> PluginHealt
     from kassa import providers
     from kassa.config import Configuration
 
-    sentences, version = [], None
+    mistakes: list[Mistake] = []
+    version = None
     for instance in health.used_as:
         alone = {"providers": {instance: configuration.settings.providers[instance]}}
         try:
             loaded = providers.load(Configuration(configuration.settings.model_copy(update=alone), configuration.file))
             version = next(iter(loaded.values())).manifest.contract_version
         except ConfigurationError as error:
-            sentences.append(str(error))
-    if not sentences:
+            mistakes += error.mistakes
+    if not mistakes:
         return replace(health, contract_version=version)
-    return replace(health, status="broken", contract_version=version, sentence="\n".join(sentences))
+    status: PluginStatus = "broken" if any(each.field.endswith(".plugin") for each in mistakes) else "misconfigured"
+    return replace(
+        health,
+        status="missing" if health.status == "missing" else status,
+        contract_version=version,
+        sentence="\n".join(map(str, mistakes)),
+    )
 
 
 def _cart_drivers(configuration: "Configuration | None") -> Iterator[PluginHealth]:
@@ -175,13 +194,11 @@ def _imported(health: PluginHealth) -> PluginHealth:
         sentence = f"{who} ends the process that imports it (exit code {probe.returncode}); report this to its author"
         return replace(health, status="broken", sentence=sentence)
     status: PluginStatus = "unused" if answer["sentence"] is None else "broken"
-    return replace(
-        health, status=status, contract_version=answer["contract_version"], sentence=answer["sentence"]
-    )
+    return replace(health, status=status, contract_version=answer["contract_version"], sentence=answer["sentence"])
 
 
-def _database(configuration: "Configuration") -> tuple[str, str | None]:
-    """The URL without its password, and what is wrong; nothing is created to find out."""
+def _database(configuration: "Configuration") -> tuple[str, str | None, str | None]:
+    """The URL without its password, the schema, and what is wrong; nothing is created to find out."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import DBAPIError
 
@@ -193,17 +210,17 @@ def _database(configuration: "Configuration") -> tuple[str, str | None]:
     try:
         url = make_url(database_url(configuration))
         name = url.render_as_string(hide_password=True)
-        if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-            return f"{name}, not there yet: created when it is first used", None
+        if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+            return name, None, None
         database = Database(url.render_as_string(hide_password=False))
         version = database.read(schema.version)
         database.dispose()
     except KassaError as error:
-        return name, str(error)
+        return name, None, str(error)
     except DBAPIError as error:
-        return name, (str(error.orig).strip() or type(error.orig).__name__).splitlines()[0]
-    newer = f", this kassa needs {schema.HEAD}; run `kassa migrate`" if version not in (None, schema.HEAD) else ""
-    return f"{name}, schema {version or 'none yet'}{newer}", None
+        return name, None, (str(error.orig).strip() or type(error.orig).__name__).splitlines()[0]
+    differs = None if version in (None, schema.HEAD) else f"this kassa needs {schema.HEAD}; run `kassa migrate`"
+    return name, version, differs
 
 
 def _show(config: Path, health: Health) -> None:
@@ -212,14 +229,16 @@ def _show(config: Path, health: Health) -> None:
 
     from kassa_sdk import CONTRACT_VERSION
 
-    well, ill = Text("✓ ", GOOD), Text("✗ ", BAD)
-    database = health.database if health.database_sentence is None else f"{health.database}: {health.database_sentence}"
     rows = [
-        ("kassa", well + Text(f"{version('kassa')}, provider contract {CONTRACT_VERSION}")),
-        ("Python", well + Text(python_version())),
-        ("configuration", (ill if health.configuration_sentence else well) + Text(health.configuration_sentence or str(config))),
-        ("database", (ill if health.database_sentence else well) + Text(database)),
+        ("kassa", _line(f"{version('kassa')}, provider contract {CONTRACT_VERSION}")),
+        ("Python", _line(python_version())),
+        ("configuration", _line(str(config), health.configuration_sentence)),
     ]
+    if health.database is not None:
+        schema = (
+            "created when it is first used" if health.database_schema is None else f"schema {health.database_schema}"
+        )
+        rows.append(("database", _line(f"{health.database}, {schema}", health.database_sentence)))
     say(facts(rows, indent=0))
     say()
     if not health.plugins:
@@ -227,17 +246,24 @@ def _show(config: Path, health: Health) -> None:
         return
     drawn = table("plugin", "distribution", "contract", "status", numbers=("contract",))
     for plugin in health.plugins:
-        status = Text(plugin.status, STYLES[plugin.status])
+        status = Text(plugin.status, STYLES.get(plugin.status, BAD))
         status.append(f" as {', '.join(plugin.used_as)}" if plugin.used_as else "", "")
         contract = "" if plugin.contract_version is None else str(plugin.contract_version)
         name = plugin.name if plugin.kind == "provider" else f"{plugin.name} (carts)"
-        drawn.add_row(name, f"{plugin.distribution} {plugin.version}", contract, status)
+        origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else "not installed"
+        drawn.add_row(name, origin, contract, status)
     say(drawn)
     for plugin in health.plugins:
         if plugin.sentence is not None:
             say()
             say(Text(plugin.name, LOUD))
             say(indented(plugin.sentence))
+
+
+def _line(what: str, sentence: str | None = None) -> Text:
+    if sentence is None:
+        return Text("✓ ", GOOD).append(what, "default")
+    return Text("✗ ", BAD).append(sentence if what in sentence else f"{what}: {sentence}", "default")
 
 
 def _document(config: Path, health: Health) -> Document:
@@ -252,7 +278,11 @@ def _document(config: Path, health: Health) -> Document:
         "contract_version": CONTRACT_VERSION,
         "python": python_version(),
         "configuration": {"file": str(config), "sentence": health.configuration_sentence},
-        "database": {"url": health.database, "sentence": health.database_sentence},
+        "database": {
+            "url": health.database,
+            "schema": health.database_schema,
+            "sentence": health.database_sentence,
+        },
         "plugins": [
             {name: getattr(plugin, name) for name in PluginHealth.__dataclass_fields__} for plugin in health.plugins
         ],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @says_mistakes
-def pay(
+def pay(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command line
     cart_file: Annotated[
         Path | None,
         typer.Argument(
@@ -48,12 +48,12 @@ def pay(
 ) -> None:
     """Pay a cart from a file: create it, open a session with a provider, and complete it.
 
-    The file holds `{"email": "…", "items": [{"title": "Tea", "quantity": 2, "unit_price": "24.99"}]}`; it may also have
-    `billing_address`, `shipping_address`, `customer_id`, `customer_groups`, `return_url` and `locale`. Prices are
-    decimal text (or numbers, whose digits are taken exactly) in the currency of the region.
+    The file holds {"email": "…", "items": \\[{"title": "Tea", "quantity": 2, "unit_price": "24.99"}]}, and may also have
+    billing_address, shipping_address, customer_id, customer_groups, return_url and locale. Prices are decimal text, or
+    numbers whose digits are taken exactly, in the currency of the region.
 
-    Where the shopper must act first, the action is shown and the exit code is 4: go on with
-    `kassa pay --continue CART_ID`. With `--provider`, that pays with another provider.
+    Where the shopper must act first, the action is shown and the exit code is 4: go on with --continue CART_ID, or pay
+    with another --provider.
     """
     from kassa.cli import cart_file as cart_files
 
@@ -62,15 +62,12 @@ def pay(
     if (cart_file is None) == (continue_cart is None):
         refuse_usage("give either a cart file, or --continue with a cart")
     with opened(config) as engine:
-        if cart_file is not None:
-            region_id, provider_id = _both(region, provider)
-            engine.providers.find(provider_id)
-            cart_id = _create_cart(engine, cart_file, region_id)
+        if cart_file is None:
+            cart_id = continue_cart or ""
         else:
-            assert continue_cart is not None, "one of the two was given"
-            cart_id, provider_id = continue_cart, provider
+            cart_id = _create_cart(engine, cart_file, region, provider)
         try:
-            completion = _complete(engine, cart_id, provider_id, given_data, given_answer)
+            completion = _complete(engine, cart_id, provider, given_data, given_answer)
         except KassaError as error:
             error.add_note(f"The cart is kept; go on with: kassa pay --continue {cart_id} --provider ID")
             raise
@@ -82,15 +79,12 @@ def pay(
     raise typer.Exit(_exit_code(completion))
 
 
-def _both(region: str | None, provider: str | None) -> tuple[str, str]:
-    if region is None or provider is None:
-        refuse_usage("a new cart needs --region and --provider; see `kassa regions`")
-    return region, provider
-
-
-def _create_cart(engine: "Engine", path: Path, region_id: str) -> str:
+def _create_cart(engine: "Engine", path: Path, region_id: str | None, provider_id: str | None) -> str:
     from kassa.cli import cart_file as cart_files
 
+    if region_id is None or provider_id is None:
+        refuse_usage("a new cart needs --region and --provider; see `kassa regions`")
+    engine.providers.find(provider_id)  # a cart that nobody can pay is not worth keeping
     region = next((region for region in engine.regions if region.id == region_id), None)
     if region is None:
         known = ", ".join(sorted(each.id for each in engine.regions)) or "none"

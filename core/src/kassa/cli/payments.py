@@ -26,7 +26,7 @@ from kassa.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from kassa.model import Event, Operation, Order, Payment, PaymentLedger
+    from kassa.model import Capture, Event, Operation, Order, Payment, PaymentLedger, Refund
 
 
 ROOM_FOR_EVENTS_OF = 100
@@ -137,8 +137,10 @@ def show_payment(payment: "Payment") -> None:
 
 def show_ledger(ledger: "PaymentLedger", *, indent: int = 2) -> None:
     """Every capture and refund, oldest first."""
-    movements = [("capture", each, "") for each in ledger.captures]
-    movements += [("refund", each, each.reason or "") for each in ledger.refunds]
+    movements: list[tuple[str, Capture | Refund, str]] = [
+        *(("capture", each, "") for each in ledger.captures),
+        *(("refund", each, each.reason or "") for each in ledger.refunds),
+    ]
     if not movements:
         return
     drawn = table("when", "", "amount", "id", numbers=("amount",))

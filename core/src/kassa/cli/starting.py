@@ -15,7 +15,9 @@ from kassa.errors import InvalidData, NotAllowed
 @says_mistakes
 def init(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write.")] = DEFAULT_CONFIG,
-    force: Annotated[bool, typer.Option("--force", metavar="", help="Replace the file if it is there already.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", metavar="", help="Replace the file if it is there already.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a configuration to begin with, commented line by line.

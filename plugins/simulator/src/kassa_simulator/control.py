@@ -51,7 +51,11 @@ class SimulatorControl:
 
     def __init__(self, url: str, api_key: str) -> None:
         self._client = httpx.Client(
-            base_url=url, headers={"authorization": f"Bearer {api_key}"}, timeout=30.0, trust_env=False
+            base_url=url,
+            headers={"authorization": f"Bearer {api_key}"},
+            timeout=30.0,
+            trust_env=False,
+            verify=False,  # plain HTTP to this machine: there are no certificates, and loading them takes long
         )
 
     def close(self) -> None:

@@ -1,0 +1,150 @@
+"""A shop brings its own carts and orders: a driver, found through an entry point."""
+
+from pathlib import Path
+
+import pytest
+
+from kassa import ConfigurationError, Conflict, NotFound, OrderPlaced
+from kassa.config import parse
+from kassa.engine import Engine
+from kassa.opening import assemble
+
+from .conftest import CASH
+
+DRIVER = '''
+import json
+from pathlib import Path
+
+from kassa_sdk import CartSnapshot, Money
+from pydantic import BaseModel, ConfigDict
+
+
+class ShopOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    folder: Path
+
+
+class ShopCarts:
+    """Keeps carts and orders in files, far from the engine's database."""
+
+    Options = ShopOptions
+    shares_database = False
+
+    def __init__(self, options):
+        self.folder = options.folder
+
+    def load(self, store_id, cart_id, connection):
+        assert connection is None
+        cart, order = self.folder / cart_id, self.folder / f"{cart_id}.order"
+        if not cart.exists():
+            return None
+        return CartSnapshot(
+            id=cart_id,
+            region_id="eu",
+            total=Money.parse(cart.read_text(), "EUR"),
+            order_id=order.read_text() if order.exists() else None,
+        )
+
+    def place_order(self, store_id, order, connection):
+        assert connection is None
+        calls = self.folder / "calls"
+        calls.write_text((calls.read_text() if calls.exists() else "") + order.cart_id + "\\n")
+        (self.folder / f"{order.cart_id}.order").write_text(f"order-of-{order.cart_id}")
+        if (self.folder / "crash").exists():
+            raise SystemExit("the machine went down")
+        return f"order-of-{order.cart_id}"
+'''
+
+CONFIGURATION = """
+[database]
+url = "env:SHOP_DATABASE"
+
+[carts]
+driver = "files"
+options = { folder = "env:SHOP_FOLDER" }
+
+[providers.default]
+plugin = "system"
+
+[regions.eu]
+name = "Europe"
+currency = "EUR"
+countries = ["DE"]
+providers = ["default"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, site: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the shop keeps its carts; its driver is installed."""
+    (site / "shop_carts.py").write_text(DRIVER, encoding="utf-8")
+    metadata = site / "shop_carts-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: shop-carts\nVersion: 1.0\n", encoding="utf-8")
+    (metadata / "entry_points.txt").write_text("[kassa.carts]\nfiles = shop_carts:ShopCarts\n", encoding="utf-8")
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    monkeypatch.setenv("SHOP_DATABASE", database_url)
+    monkeypatch.setenv("SHOP_FOLDER", str(folder))
+    return folder
+
+
+def pay(engine: Engine, cart_id: str) -> OrderPlaced:
+    """The whole checkout of one of the shop's carts."""
+    collection = engine.create_payment_collection(cart_id)
+    engine.create_payment_session(collection.id, CASH)
+    completion = engine.complete_cart(cart_id)
+    assert isinstance(completion, OrderPlaced)
+    return completion
+
+
+def test_a_cart_of_the_shop_is_paid_and_ordered_by_the_shop(folder: Path) -> None:
+    (folder / "basket-7").write_text("12.50")
+    engine = assemble(parse(CONFIGURATION))
+    completion = pay(engine, "basket-7")
+    assert completion.order_id == "order-of-basket-7"
+    assert completion.payment_collection is not None
+    assert completion.payment_collection.order_id == "order-of-basket-7"
+    assert engine.complete_cart("basket-7") == completion
+    assert (folder / "calls").read_text() == "basket-7\n"
+    engine.close()
+
+
+def test_after_a_crash_between_the_shop_s_order_and_our_note_of_it_the_same_order_is_answered(folder: Path) -> None:
+    (folder / "basket-7").write_text("12.50")
+    (folder / "crash").touch()
+    engine = assemble(parse(CONFIGURATION))
+    with pytest.raises(SystemExit):
+        pay(engine, "basket-7")
+    (folder / "crash").unlink()
+    completion = engine.complete_cart("basket-7")
+    assert isinstance(completion, OrderPlaced)
+    assert completion.payment_collection is not None
+    assert completion.payment_collection.order_id == completion.order_id == "order-of-basket-7"
+    engine.close()
+
+
+def test_a_total_that_changed_is_not_paid_with_the_old_amount(folder: Path) -> None:
+    (folder / "basket-7").write_text("12.50")
+    engine = assemble(parse(CONFIGURATION))
+    collection = engine.create_payment_collection("basket-7")
+    engine.create_payment_session(collection.id, CASH)
+    (folder / "basket-7").write_text("99.00")
+    with pytest.raises(Conflict, match=r"comes to 99\.00 EUR now"):
+        engine.complete_cart("basket-7")
+    engine.close()
+
+
+def test_a_cart_that_the_shop_does_not_have_is_not_found(folder: Path) -> None:
+    engine = assemble(parse(CONFIGURATION))
+    with pytest.raises(NotFound, match="there is no cart basket-8"):
+        engine.create_payment_collection("basket-8")
+    engine.close()
+
+
+def test_a_driver_that_is_not_installed_is_told_with_its_line(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_DATABASE", database_url)
+    with pytest.raises(ConfigurationError, match=r"kassa\.toml:6: carts\.driver: no installed distribution offers"):
+        assemble(parse(CONFIGURATION))
