@@ -27,7 +27,7 @@ CAPTURE_FAULTS = {
 @pytest.fixture
 def hasty_shop(shop_of, simulator):
     """A shop that does not wait long for an answer."""
-    return shop_of(simulator, timeout_seconds=0.3)
+    return shop_of(simulator, timeout_seconds=0.5)
 
 
 def test_every_fault_is_tested():
@@ -84,7 +84,7 @@ def test_a_late_call_acts_when_told(hasty_shop, simulator):
 
 def test_a_late_call_acts_by_itself_after_its_time(hasty_shop, simulator, eventually):
     payment_id, key = hasty_shop.authorized(), hasty_shop.key()
-    simulator.control.add_fault(Fault.ACT_LATE, "capture", seconds=0.5)
+    simulator.control.add_fault(Fault.ACT_LATE, "capture", seconds=1.5)
     hasty_shop.capture(payment_id, 4_000, key)
     assert simulator.control.effects("captured", attempt_key=key) == []
     assert eventually(lambda: len(simulator.control.effects("captured", attempt_key=key)) == 1)
