@@ -77,7 +77,9 @@ def _plan_answer(
     world: World, connection: Connection, session: PaymentSession, waiting: Operation, answer: JsonObject
 ) -> Operation:
     def request(key: str) -> ActionRequest:
-        return ActionRequest(**intents.about(session, key), amount=session.amount, answer=answer)
+        return ActionRequest(
+            **intents.about(session, key), amount=session.amount, answer=answer, shopper=session.shopper
+        )
 
     send = intents.continuation(waiting, "action", request, world.clock())
     return operations.send_again(connection, waiting, send)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from kassa.config_file import ConfigFile, Location
 from kassa.errors import ConfigurationError, Mistake
@@ -219,12 +218,10 @@ def _check_database(settings: Settings, file: ConfigFile) -> Iterator[Mistake]:
     url = settings.database.url
     if url.startswith(("env:", "file:")):
         return
-    try:
-        literal_password = make_url(url).password is not None
-    except ArgumentError:
+    parts = urlsplit(url)
+    if parts.scheme.partition("+")[0] not in ("sqlite", "postgresql", "postgres"):
         yield file.mistake(("database", "url"), "expected sqlite:///FILE or postgresql://USER@HOST/NAME")
-        return
-    if literal_password:
+    elif parts.password is not None:
         message = (
             'has a password in it; put the whole URL into an environment variable and write url = "env:DATABASE_URL"'
         )

@@ -29,50 +29,69 @@ class Candidate:
         return f"{self.distribution} {self.version}"
 
 
-class _FreshManager(NamedExtensionManager[Any]):
-    """Reads the installed distributions at each start.
+class Catalogue:
+    """Every plugin that the installed distributions offer in one group, read once.  Imports nothing until asked to."""
 
-    stevedore's own list comes from a file cache whose keys hold modification times to the nearest two minutes, and
-    forgets the distribution of each entry point: a plugin that was just replaced would be loaded by its old name.
-    """
+    def __init__(self, group: str) -> None:
+        self._group = group
+        self._entry_points = list(entry_points(group=group))
+        self.candidates = tuple(sorted(map(_candidate, self._entry_points), key=lambda candidate: candidate.name))
 
-    def list_entry_points(self) -> list[EntryPoint]:
-        return list(entry_points(group=self.namespace))
+    def load(self, name: str) -> tuple[Candidate, Any]:
+        """Import the one plugin of this name.  Raises PluginUnusable."""
+        candidate = self._the_only(name)
+        failures: list[BaseException] = []
+        with _contained(candidate):
+            manager = self._manager(name, failures)
+        if failures:
+            raise _import_failed(candidate, failures[0]) from failures[0]
+        return candidate, manager[name].plugin
+
+    def _manager(self, name: str, failures: list[BaseException]) -> NamedExtensionManager[Any]:
+        found = self._entry_points
+
+        class JustRead(NamedExtensionManager[Any]):
+            """Loads from the entry points that were read a moment ago.
+
+            stevedore's own list comes from a file cache whose keys hold modification times to the nearest two minutes,
+            and forgets the distribution of each: a plugin that was just replaced would be loaded by its old name.
+            """
+
+            def list_entry_points(self) -> list[EntryPoint]:
+                return found
+
+        return JustRead(
+            self._group,
+            names=[name],
+            on_load_failure_callback=lambda _manager, _entry_point, error: failures.append(error),
+        )
+
+    def _the_only(self, name: str) -> Candidate:
+        offered = [candidate for candidate in self.candidates if candidate.name == name]
+        if not offered:
+            raise PluginUnusable(
+                f"no installed distribution offers a plugin {name!r} ({self._group}); {self._hint(name)}"
+            )
+        if len(offered) > 1:
+            distributions = " and ".join(map(str, offered))
+            raise PluginUnusable(f"{distributions} both offer a plugin {name!r}; uninstall all but one of them")
+        return offered[0]
+
+    def _hint(self, name: str) -> str:
+        close = get_close_matches(name, [candidate.name for candidate in self.candidates], n=1)
+        return (
+            f"did you mean {close[0]!r}?" if close else f"install the distribution that offers it, often kassa-{name}"
+        )
 
 
 def installed(group: str) -> tuple[Candidate, ...]:
     """Every plugin that the installed distributions offer in this group, by name.  Imports nothing of them."""
-    return tuple(sorted(map(_candidate, entry_points(group=group)), key=lambda candidate: candidate.name))
+    return Catalogue(group).candidates
 
 
 def load(group: str, name: str) -> tuple[Candidate, Any]:
     """Import the one plugin of this name.  Raises PluginUnusable."""
-    candidate = _the_only(group, name)
-    failures: list[BaseException] = []
-    with _contained(candidate):
-        manager = _FreshManager(
-            group,
-            names=[name],
-            on_load_failure_callback=lambda _manager, _entry_point, error: failures.append(error),
-        )
-    if failures:
-        raise _import_failed(candidate, failures[0]) from failures[0]
-    return candidate, manager[name].plugin
-
-
-def _the_only(group: str, name: str) -> Candidate:
-    everything = installed(group)
-    offered = [candidate for candidate in everything if candidate.name == name]
-    if not offered:
-        close = get_close_matches(name, [candidate.name for candidate in everything], n=1)
-        hint = (
-            f"did you mean {close[0]!r}?" if close else f"install the distribution that offers it, often kassa-{name}"
-        )
-        raise PluginUnusable(f"no installed distribution offers a plugin {name!r} (entry points {group!r}); {hint}")
-    if len(offered) > 1:
-        distributions = " and ".join(map(str, offered))
-        raise PluginUnusable(f"{distributions} both offer a plugin {name!r}; uninstall all but one of them")
-    return offered[0]
+    return Catalogue(group).load(name)
 
 
 @contextmanager

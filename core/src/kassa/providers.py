@@ -10,13 +10,12 @@ from typing import Any, TypeVar, get_args
 import pluggy
 from pydantic import BaseModel, ValidationError
 
-from kassa import discovery
 from kassa.config import Configuration, ProviderSettings, describe
 from kassa.config_file import Location
-from kassa.discovery import Candidate
+from kassa.discovery import Candidate, Catalogue
 from kassa.errors import ConfigurationError, KassaError, Mistake, NotFound, PluginUnusable
 from kassa.references import literal_secrets, resolve, secrets_in
-from kassa.store.database import refuse_inside_transaction
+from kassa.store.open_transaction import refuse_inside_transaction
 from kassa_sdk import (
     CONTRACT_VERSION,
     OLDEST_CONTRACT_VERSION,
@@ -131,8 +130,9 @@ def load(configuration: Configuration) -> Providers:
     """Load every configured provider, and no other plugin.  Raises ConfigurationError, which lists every mistake."""
     mistakes: list[Mistake] = []
     providers = {}
+    catalogue = Catalogue(PROVIDER_ENTRY_POINTS)
     for instance, settings in configuration.settings.providers.items():
-        provider = _load_one(instance, settings, configuration, mistakes)
+        provider = _load_one(instance, settings, catalogue, configuration, mistakes)
         if provider is not None:
             providers[instance] = provider
     if mistakes:
@@ -141,12 +141,16 @@ def load(configuration: Configuration) -> Providers:
 
 
 def _load_one(
-    instance: str, settings: ProviderSettings, configuration: Configuration, mistakes: list[Mistake]
+    instance: str,
+    settings: ProviderSettings,
+    catalogue: Catalogue,
+    configuration: Configuration,
+    mistakes: list[Mistake],
 ) -> ConfiguredProvider | None:
     file = configuration.file
     location: Location = ("providers", instance)
     try:
-        candidate, plugin = discovery.load(PROVIDER_ENTRY_POINTS, settings.plugin)
+        candidate, plugin = catalogue.load(settings.plugin)
         _examine_class(plugin, candidate)
         options = _options(plugin, settings, (*location, "options"), configuration, mistakes)
         return None if options is None else ConfiguredProvider(instance, settings, candidate, options, plugin)

@@ -169,9 +169,12 @@ class WebhookReceiver:
     url: str = ""
     arrived: SimpleQueue[Received] = field(default_factory=SimpleQueue)
 
-    def next(self) -> Received:
-        """The next webhook; waits for it."""
-        return self.arrived.get(timeout=WAIT_SECONDS)
+    def next_about(self, reference: str) -> Received:
+        """The next webhook about this; waits for it, and skips what earlier tests have caused."""
+        while True:
+            received = self.arrived.get(timeout=WAIT_SECONDS)
+            if reference.encode() in received.body:
+                return received
 
     async def receive(self, request: web.Request) -> web.Response:
         """The route."""

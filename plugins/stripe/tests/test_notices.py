@@ -37,7 +37,7 @@ def test_a_webhook_that_localstripe_signed_and_delivered_is_read(
 ) -> None:
     localstripe.send_webhooks_to(receiver.url, WEBHOOK_SECRET)
     provider.capture(ask.capture(authorized, 3_000))
-    arrived = receiver.next()
+    arrived = receiver.next_about(authorized)
     raw = RawNotice(body=arrived.body, headers=arrived.headers, received_at=datetime.now(UTC))
     (notice,) = provider.read_notice(raw)
     assert notice.type == "payment_intent.succeeded"

@@ -23,7 +23,8 @@ class Movement(Record):
     """One capture or one refund, as the provider knows it.
 
     ``attempt_key`` is our key, where the provider echoes it (or where this is the answer to the request that carried
-    it).  A movement without our key was made elsewhere, such as in the provider's dashboard.
+    it).  A movement without our key was made elsewhere, such as in the provider's dashboard; only the capture of an
+    immediate sale, which comes with its authorization, needs no key.
     """
 
     provider_reference: str = Field(min_length=1)

@@ -12,6 +12,8 @@ A provider is a class with a pydantic model ``Options`` (``extra="forbid"``, sec
         @hookimpl
         def initiate(self, request: InitiateRequest) -> Outcome: ...
 
+Where what a provider can do depends on its options, the constructor sets ``self.manifest``; the engine reads that one.
+
 All hooks are synchronous and may be called from several threads at once.  None is called while a database transaction or
 a lock is open.  Source: the payment provider interface of Medusa, made safe with closed outcomes and attempt keys.
 """

@@ -85,6 +85,7 @@ class ActionRequest(PaymentRequest):
 
     amount: Money
     answer: JsonObject = {}
+    shopper: Shopper = Shopper()
 
 
 class UpdateRequest(PaymentRequest):

@@ -3,15 +3,8 @@
 import json
 from typing import TYPE_CHECKING, assert_never
 
-from kassa.cli.output import facts, say
-
 if TYPE_CHECKING:
     from kassa_sdk import Action
-
-
-def show_action(action: "Action", *, indent: int = 2) -> None:
-    """Say what the shopper must do, with all that they need for it."""
-    say(facts(action_rows(action), indent=indent))
 
 
 def action_rows(action: "Action") -> list[tuple[str, str]]:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated, assert_never
 import typer
 from rich.text import Text
 
-from kassa.cli.actions import show_action
+from kassa.cli.actions import action_rows
 from kassa.cli.engines import opened
 from kassa.cli.exits import ExitCode, refuse_usage, says_mistakes
 from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
-from kassa.cli.output import BAD, GOOD, LOUD, WAITING, Document, facts, money_document, print_document, say
+from kassa.cli.output import BAD, GOOD, LOUD, WAITING, Document, facts, indented, money_document, print_document, say
 from kassa.errors import KassaError, NotAllowed, NotFound, PaymentDeclined, StillProcessing
 
 if TYPE_CHECKING:
-    from kassa.checkout import Completion
+    from kassa.checkout import Completion, OrderPlaced
     from kassa.engine import Engine
     from kassa_sdk import JsonObject, Money
 
@@ -69,7 +69,8 @@ def pay(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comman
         try:
             completion = _complete(engine, cart_id, provider, given_data, given_answer)
         except KassaError as error:
-            error.add_note(f"The cart is kept; go on with: kassa pay --continue {cart_id} --provider ID")
+            if cart_file is not None:
+                error.add_note(f"The cart is kept; go on with: kassa pay --continue {cart_id} --provider ID")
             raise
         total = engine.retrieve_cart(cart_id).total
     if as_json:
@@ -140,40 +141,47 @@ def _show(cart_id: str, total: "Money", completion: "Completion") -> None:
     from kassa.checkout import ActionNeeded, OrderPlaced, Processing, Refused
 
     go_on = f"kassa pay --continue {cart_id}"
+    rows = [("cart", cart_id), ("total", str(total))]
     match completion:
         case OrderPlaced():
-            _show_order(cart_id, total, completion)
+            _show_order(rows, completion)
         case ActionNeeded():
-            say(Text("The shopper must act first.", WAITING))
-            say(facts([("cart", cart_id), ("total", str(total)), ("session", completion.payment_session.id)]))
-            show_action(completion.action)
-            say(Text("Afterwards: ").append(go_on, LOUD))
+            rows += [("session", completion.payment_session.id), *action_rows(completion.action)]
+            _say_with_next_step(Text("The shopper must act first.", WAITING), rows, "Afterwards", go_on)
         case Refused():
-            say(Text("The payment was declined: ", BAD).append(completion.reason, ""))
-            say(facts([("cart", cart_id), ("total", str(total)), ("session", completion.payment_session_id)]))
-            hint = f"{go_on} " if completion.retryable else f"{go_on} --provider ANOTHER"
-            say(Text("Try again: " if completion.retryable else "Pay another way: ").append(hint, LOUD))
+            rows += [("session", completion.payment_session_id), ("retryable", "yes" if completion.retryable else "no")]
+            next_step = go_on if completion.retryable else f"{go_on} --provider ANOTHER"
+            _say_with_next_step(Text(_as_sentence(completion.reason), BAD), rows, "Go on", next_step)
         case Processing():
-            say(Text("Nobody knows yet: not failed, not paid.", WAITING))
-            rows = [("cart", cart_id), ("total", str(total)), ("operation", completion.operation_id or "")]
-            say(facts(rows))
-            if completion.action is not None:
-                show_action(completion.action)
-            say(Text("Ask again later: ").append(go_on, LOUD))
+            rows += [("operation", completion.operation_id or "")]
+            rows += action_rows(completion.action) if completion.action is not None else []
+            _say_with_next_step(
+                Text("Nobody knows yet: not failed, not paid.", WAITING), rows, "Ask again later", go_on
+            )
         case _:
             assert_never(completion)
 
 
-def _show_order(cart_id: str, total: "Money", completion: "Completion") -> None:
-    assert completion.type == "order_placed", "only an order that was placed is shown as one"
-    collection = completion.payment_collection
-    say(Text("The order is placed.", GOOD) if completion.is_paid else Text("The order waits for its money.", WAITING))
-    payments = () if collection is None else collection.payments
-    rows = [("order", completion.order_id), ("cart", cart_id), ("total", str(total))]
-    rows += [("payment", payment.id) for payment in payments]
+def _say_with_next_step(headline: Text, rows: list[tuple[str, str]], when: str, command: str) -> None:
+    say(headline)
     say(facts(rows))
+    say(f"{when}:")
+    say(indented(Text(command, LOUD)))
+
+
+def _as_sentence(reason: str) -> str:
+    return reason[:1].upper() + reason[1:]
+
+
+def _show_order(rows: list[tuple[str, str]], placed: "OrderPlaced") -> None:
+    payments = () if placed.payment_collection is None else placed.payment_collection.payments
+    rows = [("order", placed.order_id), *rows, *(("payment", payment.id) for payment in payments)]
+    headline = Text("The order is placed.", GOOD) if placed.is_paid else Text("The order waits for its money.", WAITING)
     if payments and not payments[-1].captured:
-        say(Text("Take the money: ").append(f"kassa capture {payments[-1].id}", LOUD))
+        _say_with_next_step(headline, rows, "Take the money", f"kassa capture {payments[-1].id}")
+        return
+    say(headline)
+    say(facts(rows))
 
 
 def _document(cart_id: str, total: "Money", completion: "Completion") -> Document:

@@ -1,6 +1,6 @@
 """One seam to the database: ``transact`` and ``read``.  SQLite and PostgreSQL, the same code path.
 
-Nobody calls a provider while a transaction is open: ``refuse_inside_transaction`` stands in the providers' seam.
+Nobody calls a provider while a transaction is open (``open_transaction.py``).
 """
 
 import random
@@ -8,27 +8,19 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from kassa.errors import InternalError, StoreUnavailable
+from kassa.store.open_transaction import refuse_inside_transaction, transaction_open
 
 ResultT = TypeVar("ResultT")
 
 BUSY_TIMEOUT_SECONDS = 30
 RETRIES = 8
 """How often a transaction that PostgreSQL asked to repeat (40001, 40P01) is repeated."""
-
-_transaction_open: ContextVar[bool] = ContextVar("kassa_transaction_open", default=False)
-
-
-def refuse_inside_transaction(what: str) -> None:
-    """Raises InternalError when this thread has a transaction open: a provider call would hold its locks."""
-    if _transaction_open.get():
-        raise InternalError(f"{what} was called inside a database transaction; commit the intent first")
 
 
 class Database:
@@ -77,12 +69,8 @@ class Database:
         refuse_inside_transaction("a second transaction")
         with self._engine.connect() as plain:
             connection = plain.execution_options(kassa_writes=True)
-            token = _transaction_open.set(True)
-            try:
-                with connection.begin():
-                    yield connection
-            finally:
-                _transaction_open.reset(token)
+            with connection.begin(), transaction_open():
+                yield connection
 
 
 def is_unique_violation(error: IntegrityError) -> bool:

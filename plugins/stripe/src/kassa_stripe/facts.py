@@ -128,7 +128,7 @@ def facts_of_refund(refund: Refund, provider_reference: str) -> PaymentFacts:
 
 def facts_of_charge(charge: Charge, provider_reference: str) -> PaymentFacts | None:
     """The totals that a charge tells; None where they cannot be told apart from the release of a hold."""
-    captured = charge.amount_captured if charge.captured else 0
+    captured = charge.amount_captured
     if captured is None or (0 < captured < charge.amount and charge.amount_refunded):
         return None
     return PaymentFacts(

@@ -83,7 +83,6 @@ class Charge(Priced):
     amount: StrictInt
     amount_captured: StrictInt | None = None
     amount_refunded: StrictInt = 0
-    captured: bool = False
     payment_intent: Reference = None
 
 

@@ -21,6 +21,7 @@ _PAGE = """<!doctype html>
          font: 16px/1.5 system-ui, sans-serif; }}
   main {{ background: #fff; padding: 2rem; border-radius: .75rem; width: min(24rem, 85vw); text-align: center;
          box-shadow: 0 1px 3px rgb(0 0 0 / .15); }}
+  h1 {{ font-size: 1.25rem; margin: 0; }}
   .amount {{ font-size: 2rem; font-weight: 650; margin: .5rem 0; }}
   form {{ display: flex; gap: .75rem; margin-top: 1.5rem; }}
   button {{ flex: 1; padding: .75rem; border: 1px solid #9ca3af; border-radius: .5rem; background: #fff; font: inherit;
@@ -31,7 +32,7 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <main>
-<h1 hidden>{title}</h1>
+<h1>{title}</h1>
 {content}
 <p><small>A simulated bank. No real money moves.</small></p>
 </main>
@@ -39,8 +40,7 @@ _PAGE = """<!doctype html>
 </html>
 """
 
-_QUESTION = """<p>Do you approve this payment?</p>
-<p class="amount">{amount}</p>
+_QUESTION = """<p class="amount">{amount}</p>
 <p><small>Reference {reference}</small></p>
 <form method="post">
 <button name="answer" value="approve">Approve</button>

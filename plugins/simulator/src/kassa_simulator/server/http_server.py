@@ -11,6 +11,7 @@ import sys
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any, ClassVar, assert_never
 
 from kassa_simulator.server.books import BooksUnwritable
@@ -31,6 +32,10 @@ class SimulatorServer(ThreadingHTTPServer):
 
     def __init__(self, port: int) -> None:
         super().__init__((HOST, port), _handler_without_router)
+
+    def server_bind(self) -> None:
+        """Bind without asking the name service what 127.0.0.1 is called, which can take seconds."""
+        TCPServer.server_bind(self)
 
     @property
     def url(self) -> str:
