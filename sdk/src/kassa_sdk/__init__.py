@@ -26,7 +26,7 @@ from kassa_sdk.errors import (
     UnknownCurrency,
     Unsupported,
 )
-from kassa_sdk.facts import Movement, PaymentFacts
+from kassa_sdk.facts import Movement, MovementStatus, PaymentCondition, PaymentFacts
 from kassa_sdk.hooks import PROVIDER_ENTRY_POINTS, Provider, ProviderHooks, hookimpl, hookspec
 from kassa_sdk.manifest import AmountLimits, Idempotency, LookUp, Manifest, Portions
 from kassa_sdk.money import Money, exponent_of
@@ -120,10 +120,12 @@ __all__ = [
     "Money",
     "MoneyError",
     "Movement",
+    "MovementStatus",
     "NotFound",
     "NotSent",
     "Notice",
     "Outcome",
+    "PaymentCondition",
     "PaymentFacts",
     "PaymentRequest",
     "Pending",

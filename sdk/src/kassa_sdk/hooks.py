@@ -57,7 +57,7 @@ class Provider(Protocol):
     """The shape of a provider class; nobody needs to inherit from it."""
 
     Options: ClassVar[type[BaseModel]]
-    manifest: ClassVar[Manifest]
+    manifest: Manifest
 
     def __init__(self, options: Any) -> None: ...
 

@@ -98,7 +98,7 @@ class StripeProvider:
     @hookimpl
     def action(self, request: ActionRequest) -> Outcome:
         """The same: the shopper's answer proves nothing, the intent's status does."""
-        return self._continue(request, return_url=None)
+        return self._continue(request, request.shopper.return_url)
 
     @hookimpl
     def update(self, request: UpdateRequest) -> Outcome:
