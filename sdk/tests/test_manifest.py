@@ -46,7 +46,7 @@ def test_a_manifest_that_declares_nothing_says_no_to_everything() -> None:
         ({"account_holders": True}, SAVED_METHOD_HOOKS),
         ({"settles_later": True}, set()),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value)),
 )
 def test_each_yes_requires_its_hooks_and_no_others(declared: dict[str, Any], hooks: set[str]) -> None:
     assert manifest(**declared).required_hooks() == SMALLEST | hooks

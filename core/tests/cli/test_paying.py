@@ -96,6 +96,12 @@ def test_a_new_cart_needs_its_region_and_provider(kassa: Kassa, shop: Path) -> N
     assert kassa("pay").exit_code == 2
 
 
+def test_nothing_that_was_given_is_passed_over(kassa: Kassa, shop: Path) -> None:
+    assert kassa("pay", "--continue", "cart_1", "--region", "eu").exit_code == 2
+    assert kassa("pay", "--continue", "cart_1", "--data", "{}").exit_code == 2
+    assert kassa("pay", "cart.json", "--continue", "cart_1").exit_code == 2
+
+
 def test_an_unknown_provider_leaves_no_cart_behind(kassa: Kassa, shop: Path) -> None:
     ended = kassa("pay", "cart.json", "-r", "eu", "-p", "nobody")
     assert ended.exit_code == 1

@@ -61,6 +61,8 @@ def pay(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comman
     given_data = cart_files.read_object(data, "--data")
     if (cart_file is None) == (continue_cart is None):
         refuse_usage("give either a cart file, or --continue with a cart")
+    if continue_cart is not None and (region is not None or (data is not None and provider is None)):
+        refuse_usage("--continue keeps the cart's region, and --data goes with a --provider")
     with opened(config) as engine:
         if cart_file is None:
             cart_id = continue_cart or ""
