@@ -92,7 +92,7 @@ def _repeats(manifest: "Manifest") -> str:
 
 def _duration(duration: timedelta) -> str:
     seconds = int(duration.total_seconds())
-    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+    for unit, length in (("years", 31_557_600), ("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds // length} {unit}"
     return f"{seconds} seconds"
