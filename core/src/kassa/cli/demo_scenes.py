@@ -89,6 +89,34 @@ def with_an_action(stage: Stage) -> Payment:
     """A checkout in which the shopper must act first."""
     engine, tell = stage.engine, stage.narration
     tell.scene("3. A checkout that needs the shopper")
+    cart_id = _begin_in_japan(stage)
+    waiting = engine.complete_cart(cart_id)
+    assert isinstance(waiting, ActionNeeded) and isinstance(waiting.action, Redirect), (
+        "the scenario asks for a redirect"
+    )
+    tell.step(
+        "shop",
+        "completes the cart, and is told to send Ken to the wallet first. No order yet.",
+        code="completion = engine.complete_cart(cart.id)   # ActionNeeded",
+    )
+    tell.show(facts(action_rows(waiting.action), indent=0))
+    way_back = stage.simulator.answer_challenge(waiting.action.url, "approve")
+    tell.step("shopper", f"opens that page, approves, and is sent back to {way_back or 'the shop'}.")
+    completion = engine.complete_cart(cart_id)
+    assert isinstance(completion, OrderPlaced) and completion.payment_collection, "it was approved"
+    (payment,) = completion.payment_collection.payments
+    tell.step(
+        "shop",
+        "tries again. Asking is always safe: the same cart never becomes two orders.",
+        code="completion = engine.complete_cart(cart.id)   # OrderPlaced",
+    )
+    tell.step("provider", f"confirms that Ken approved, and holds {payment.amount}.")
+    tell.step("kassa", f"places the order {completion.order_id}.")
+    return payment
+
+
+def _begin_in_japan(stage: Stage) -> str:
+    engine, tell = stage.engine, stage.narration
     price = Money.parse("4500", "JPY")
     ken = Shopper(
         customer=Customer(email="ken@example.org"),
@@ -109,29 +137,7 @@ def with_an_action(stage: Stage) -> Payment:
         code="collection = engine.create_payment_collection(cart.id)\n"
         f'session = engine.create_payment_session(\n    collection.id, "{WALLET}",\n    {{"scenario": "redirect"}})',
     )
-    waiting = engine.complete_cart(cart.id)
-    assert isinstance(waiting, ActionNeeded) and isinstance(waiting.action, Redirect), (
-        "the scenario asks for a redirect"
-    )
-    tell.step(
-        "shop",
-        "completes the cart, and is told to send Ken to the wallet first. No order yet.",
-        code="completion = engine.complete_cart(cart.id)   # ActionNeeded",
-    )
-    tell.show(facts(action_rows(waiting.action), indent=0))
-    way_back = stage.simulator.answer_challenge(waiting.action.url, "approve")
-    tell.step("shopper", f"opens that page, approves, and is sent back to {way_back or 'the shop'}.")
-    completion = engine.complete_cart(cart.id)
-    assert isinstance(completion, OrderPlaced) and completion.payment_collection, "it was approved"
-    (payment,) = completion.payment_collection.payments
-    tell.step(
-        "shop",
-        "tries again. Asking is always safe: the same cart never becomes two orders.",
-        code="completion = engine.complete_cart(cart.id)   # OrderPlaced",
-    )
-    tell.step("provider", f"confirms that Ken approved, and holds {payment.amount}.")
-    tell.step("kassa", f"places the order {completion.order_id}.")
-    return payment
+    return cart.id
 
 
 def after_the_order(stage: Stage, card: Payment, wallet: Payment) -> None:

@@ -235,10 +235,7 @@ def _show(config: Path, health: Health) -> None:
         ("configuration", _line(str(config), health.configuration_sentence)),
     ]
     if health.database is not None:
-        schema = (
-            "created when it is first used" if health.database_schema is None else f"schema {health.database_schema}"
-        )
-        rows.append(("database", _line(f"{health.database}, {schema}", health.database_sentence)))
+        rows.append(("database", _line(_database_in_words(health), health.database_sentence)))
     say(facts(rows, indent=0))
     say()
     if not health.plugins:
@@ -258,6 +255,13 @@ def _show(config: Path, health: Health) -> None:
             say()
             say(Text(plugin.name, LOUD))
             say(indented(plugin.sentence))
+
+
+def _database_in_words(health: Health) -> str:
+    if health.database_sentence is not None and health.database_schema is None:
+        return str(health.database)
+    schema = "created when it is first used" if health.database_schema is None else f"schema {health.database_schema}"
+    return f"{health.database}, {schema}"
 
 
 def _line(what: str, sentence: str | None = None) -> Text:
