@@ -65,7 +65,7 @@ def complete(world: World, cart_id: str) -> Completion:
         session = authorization.authorize(world, session.id)
     except PaymentDeclined as declined:
         return Refused(
-            payment_session_id=session.id, code=declined.code, reason=str(declined), retryable=declined.retryable
+            payment_session_id=session.id, code=declined.code, reason=declined.reason, retryable=declined.retryable
         )
     except StillProcessing as unknown:
         return Processing(payment_session_id=session.id, operation_id=unknown.operation_id)

@@ -6,7 +6,8 @@ Every mistake is reported with its file, line, field and what was expected.  Sec
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,9 +17,12 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from kassa.config_file import ConfigFile, Location
+from kassa.config_file import ConfigFile, Location, has
 from kassa.errors import ConfigurationError, Mistake
 from kassa_sdk import Money, MoneyError, exponent_of
+
+MISTAKEN = "mistaken"
+"""Stands for the plugin of a provider whose own settings are mistaken."""
 
 _NAME = r"^[a-z][a-z0-9-]{0,39}$"
 
@@ -109,28 +113,43 @@ class Configuration:
 
 def read(path: Path) -> Configuration:
     """Read and validate a configuration file.  Raises ConfigurationError, which lists every mistake."""
+    return parse(text_of(path), str(path))
+
+
+def text_of(path: Path) -> str:
+    """The text of a configuration file.  Raises ConfigurationError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         message = f"cannot be read ({error.strerror}); write one with `kassa init`"
         raise ConfigurationError([Mistake(str(path), None, "", message)]) from error
-    return parse(text, str(path))
 
 
 def parse(text: str, name: str = "kassa.toml") -> Configuration:
     """Validate a configuration's text.  Raises ConfigurationError, which lists every mistake."""
+    configuration, mistakes = examine(text, name)
+    if mistakes or configuration is None:
+        raise ConfigurationError(mistakes)
+    return configuration
+
+
+def examine(text: str, name: str) -> tuple[Configuration | None, list[Mistake]]:
+    """What of a configuration is whole, and every mistake in the rest, in the order of the file."""
     file = ConfigFile(name, text)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = file.line_of_broken_statement()
-        raise ConfigurationError([Mistake(name, line, "", f"is not TOML: {error}")]) from error
+        return None, [Mistake(name, file.line_of_broken_statement(), "", f"is not TOML: {error}")]
     settings, mistakes = _validate(data, file)
-    if settings is not None:
-        mistakes += _cross_check(settings, file)
-    if mistakes or settings is None:
-        raise ConfigurationError(sorted(mistakes, key=lambda mistake: mistake.line or 0))
-    return Configuration(settings, file)
+    if settings is None:
+        return None, mistakes
+    mistakes += _cross_check(settings, file)
+    return Configuration(settings, file), in_order(mistakes)
+
+
+def in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
+    """The mistakes in the order of the file, each once."""
+    return sorted(dict.fromkeys(mistakes), key=lambda mistake: mistake.line or 0)
 
 
 def describe(error: ValidationError, location: Location, file: ConfigFile) -> list[Mistake]:
@@ -153,19 +172,26 @@ def _validate(data: dict[str, Any], file: ConfigFile) -> tuple[Settings | None, 
 
 
 def _without_mistaken_parts(data: dict[str, Any], error: ValidationError) -> Settings | None:
-    # What is whole is checked further, so that one run reports every mistake.
-    mistaken = {problem["loc"][:2] for problem in error.errors()}
-    whole: dict[str, Any] = {
-        section: {key: value for key, value in content.items() if (section, key) not in mistaken}
-        for section, content in data.items()
-        if section in ("providers", "regions") and isinstance(content, dict) and (section,) not in mistaken
-    }
-    placeholders = {loc[1]: {"plugin": "unknown"} for loc in mistaken if loc[0] == "providers" and len(loc) > 1}
-    whole["providers"] = {**whole.get("providers", {}), **placeholders}
+    """What is whole, so that it is checked further and one run reports every mistake."""
+    whole = deepcopy(data)
+    for problem in error.errors():
+        # An unknown key is taken out alone; anything else takes the provider or the region with it that it is in.
+        location = problem["loc"] if problem["type"] == "extra_forbidden" else problem["loc"][:2]
+        if has(whole, location):
+            _take_out(whole, location)
+        if problem["loc"][0] == "providers" and len(problem["loc"]) > 1:
+            # Regions may go on naming it.
+            whole.setdefault("providers", {}).setdefault(problem["loc"][1], {"plugin": MISTAKEN})
     try:
         return Settings(**whole)
     except (ValidationError, TypeError):
         return None
+
+
+def _take_out(data: Any, location: tuple[str | int, ...]) -> None:
+    for part in location[:-1]:
+        data = data[part]
+    del data[location[-1]]
 
 
 def _in_words(problem: Mapping[str, Any], location: Location) -> str:

@@ -27,7 +27,7 @@ class ConfigFile:
         """The line where this key, or the innermost part of it that is there, begins."""
         while location:
             for start, _, data in self._growing():
-                if _has(data, location):
+                if has(data, location):
                     return start
             location = location[:-1]
         return None
@@ -49,7 +49,8 @@ class ConfigFile:
             start = end + 1
 
 
-def _has(data: Any, location: Location) -> bool:
+def has(data: Any, location: Location) -> bool:
+    """Whether there is a value at this location."""
     for part in location:
         try:
             data = data[part]

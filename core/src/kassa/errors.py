@@ -64,11 +64,12 @@ class ProviderFailure(KassaError):
 
 
 class PaymentDeclined(ProviderFailure):
-    """The provider said no.  ``code`` is the provider's, ``retryable`` whether the shopper may try again."""
+    """The provider said no.  ``code`` and ``reason`` are the provider's, ``retryable`` whether the shopper may try again."""
 
     def __init__(self, code: str, reason: str, *, retryable: bool) -> None:
         super().__init__(f"declined ({code}): {reason}")
         self.code = code
+        self.reason = reason
         self.retryable = retryable
 
 

@@ -34,7 +34,7 @@ def open(path: str | Path = "kassa.toml", *, clock: Callable[[], datetime] = utc
 def assemble(configuration: Configuration, *, clock: Callable[[], datetime] = utc_now) -> Engine:
     """The engine that a configuration describes.  Raises as ``open``."""
     loaded = providers.load(configuration)
-    carts = _carts(configuration, clock)
+    carts = cart_driver(configuration, clock)
     database = Database(database_url(configuration))
     schema.prepare(database)
     return Engine(
@@ -49,11 +49,14 @@ def assemble(configuration: Configuration, *, clock: Callable[[], datetime] = ut
 
 
 def database_url(configuration: Configuration) -> str:
-    """The database's URL, its reference resolved.  Raises ConfigurationError."""
+    """The database's URL, its reference resolved; an SQLite file is beside the configuration.  Raises ConfigurationError."""
     mistakes: list[Mistake] = []
     url: str = resolve(configuration.settings.database.url, ("database", "url"), configuration.file, mistakes)
     if mistakes:
         raise ConfigurationError(mistakes)
+    scheme, separator, file = url.partition(":///")
+    if scheme.startswith("sqlite") and separator and file and not file.startswith(":"):
+        return f"{scheme}:///{Path(configuration.file.name).parent / file}"
     return url
 
 
@@ -90,7 +93,8 @@ def _rule(settings: RuleSettings, currency: str, ids: dict[str, str]) -> Rule:
     )
 
 
-def _carts(configuration: Configuration, clock: Callable[[], datetime]) -> CartDriver:
+def cart_driver(configuration: Configuration, clock: Callable[[], datetime]) -> CartDriver:
+    """The driver that the settings name.  Raises ConfigurationError."""
     settings = configuration.settings.carts
     if settings.driver == EMBEDDED:
         return EmbeddedCarts(NoOptions(), clock)

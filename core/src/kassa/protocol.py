@@ -10,7 +10,7 @@ from typing import NoReturn, assert_never
 from sqlalchemy.exc import DBAPIError
 
 from kassa import evidence, intents
-from kassa.errors import PaymentDeclined, ProviderUnavailable, StillProcessing
+from kassa.errors import PaymentDeclined, ProviderUnavailable, StillProcessing, StoreUnavailable
 from kassa.model import Operation
 from kassa.transitions import OperationStatus
 from kassa.world import World
@@ -28,7 +28,7 @@ def finish(world: World, operation: Operation) -> tuple[Operation, Outcome]:
         settled = world.database.transact(
             lambda connection: evidence.apply(connection, operation, outcome, world.clock())
         )
-    except DBAPIError as error:
+    except (DBAPIError, StoreUnavailable) as error:
         raise still_processing(operation) from error
     return settled, outcome
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 import pluggy
 from pydantic import BaseModel, ValidationError
 
-from kassa.config import Configuration, ProviderSettings, describe
+from kassa.config import MISTAKEN, Configuration, ProviderSettings, describe
 from kassa.config_file import Location
 from kassa.discovery import Candidate, Catalogue
 from kassa.errors import ConfigurationError, KassaError, Mistake, NotFound, PluginUnusable
@@ -132,6 +132,8 @@ def load(configuration: Configuration) -> Providers:
     providers = {}
     catalogue = Catalogue(PROVIDER_ENTRY_POINTS)
     for instance, settings in configuration.settings.providers.items():
+        if settings.plugin == MISTAKEN:
+            continue
         provider = _load_one(instance, settings, catalogue, configuration, mistakes)
         if provider is not None:
             providers[instance] = provider
@@ -151,7 +153,7 @@ def _load_one(
     location: Location = ("providers", instance)
     try:
         candidate, plugin = catalogue.load(settings.plugin)
-        _examine_class(plugin, candidate)
+        examine_class(plugin, candidate)
         options = _options(plugin, settings, (*location, "options"), configuration, mistakes)
         return None if options is None else ConfiguredProvider(instance, settings, candidate, options, plugin)
     except PluginUnusable as error:
@@ -175,7 +177,8 @@ def _options(
     return options if len(mistakes) == before else None
 
 
-def _examine_class(plugin: Any, candidate: Candidate) -> None:
+def examine_class(plugin: Any, candidate: Candidate) -> None:
+    """Examine what can be told without options.  Raises PluginUnusable."""
     manifest, options = getattr(plugin, "manifest", None), getattr(plugin, "Options", None)
     if not isinstance(manifest, Manifest):
         raise PluginUnusable(f"{candidate}: {candidate.target} has no manifest (a kassa_sdk.Manifest); tell its author")

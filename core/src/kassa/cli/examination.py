@@ -49,13 +49,15 @@ def examine(config: Path) -> Examined:
     from kassa import opening, providers
     from kassa.world import utc_now
 
-    configuration = settings.read(config)
-    mistakes: list[Mistake] = []
+    configuration, mistakes = settings.examine(settings.text_of(config), str(config))
+    if configuration is None:
+        raise ConfigurationError(mistakes)
     loaded = _collect(mistakes, lambda: providers.load(configuration))
-    _collect(mistakes, lambda: opening._carts(configuration, utc_now))
-    database = _collect(mistakes, lambda: _usable_database(configuration))
+    _collect(mistakes, lambda: opening.cart_driver(configuration, utc_now))
+    told = any(mistake.field == "database.url" for mistake in mistakes)
+    database = None if told else _collect(mistakes, lambda: _usable_database(configuration))
     if mistakes or loaded is None or database is None:
-        raise ConfigurationError(sorted(mistakes, key=lambda mistake: mistake.line or 0))
+        raise ConfigurationError(settings.in_order(mistakes))
     return Examined(configuration, loaded, opening.regions(configuration, loaded), database)
 
 

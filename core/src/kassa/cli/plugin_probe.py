@@ -18,7 +18,7 @@ def main(group: str, name: str) -> None:
     try:
         candidate, plugin = discovery.load(group, name)
         if group == PROVIDER_ENTRY_POINTS:
-            providers._examine_class(plugin, candidate)
+            providers.examine_class(plugin, candidate)
             contract_version = plugin.manifest.contract_version
     except PluginUnusable as error:
         sentence = str(error)

@@ -57,17 +57,25 @@ class Database:
 
     def read(self, work: Callable[[Connection], ResultT]) -> ResultT:
         """Run ``work``, which only reads, on one consistent connection."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return work(connection)
 
     def dispose(self) -> None:
         """Close all connections."""
         self._engine.dispose()
 
+    def _connected(self) -> Connection:
+        try:
+            return self._engine.connect()
+        except DBAPIError as error:
+            raise StoreUnavailable(
+                f"the database cannot be reached: {error.orig}; see database.url, and whether its server runs"
+            ) from error
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         refuse_inside_transaction("a second transaction")
-        with self._engine.connect() as plain:
+        with self._connected() as plain:
             connection = plain.execution_options(kassa_writes=True)
             with connection.begin(), transaction_open():
                 yield connection

@@ -26,7 +26,6 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from kassa.model import OperationKind
 from kassa.transitions import LIVE_SESSION, OPEN_OPERATION, OperationStatus, SessionStatus
@@ -62,8 +61,9 @@ metadata = MetaData(
     }
 )
 
-Json = JSON().with_variant(JSONB(), "postgresql")
-NullableJson = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+# Not JSONB: nothing is searched in these, and its import alone takes longer than all other tables together.
+Json = JSON()
+NullableJson = JSON(none_as_null=True)
 Id = String(64)
 
 
