@@ -75,8 +75,8 @@ def _insert_one_of_each(database: Database, table: str) -> None:
     rows = {
         "operations": (
             "INSERT INTO operations (id, store_id, payment_collection_id, payment_session_id, provider_id, kind, status, "
-            "hook, attempt, attempt_key, request, sends, generation, created_at, updated_at) VALUES "
-            f"('o', 's', 'c', 'p', 'x', 'capture', 'planned', 'capture', 1, 'k', '{{}}', 1, 1, {moment}, {moment})"
+            "hook, attempt, attempt_key, request, sends, checks, generation, created_at, updated_at) VALUES "
+            f"('o', 's', 'c', 'p', 'x', 'capture', 'planned', 'capture', 1, 'k', '{{}}', 1, 0, 1, {moment}, {moment})"
         ),
         "payment_sessions": (
             "INSERT INTO payment_sessions (id, store_id, payment_collection_id, place, provider_id, currency, amount_minor, "

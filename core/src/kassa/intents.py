@@ -78,6 +78,8 @@ def intent(  # an operation is this many facts
         attempt_key=key,
         request=build(key).model_dump_json(),
         sends=1,
+        sent_at=now,
+        checks=0,
         generation=1,
         lease_until=now + LEASE,
         due_at=now + LEASE,
@@ -97,6 +99,8 @@ def continuation(operation: Operation, hook: str, build: RequestFor, now: dateti
         "attempt_key": key,
         "request": build(key).model_dump_json(),
         "sends": 1,
+        "sent_at": now,
+        "checks": 0,
         "lease_until": now + LEASE,
         "due_at": now + LEASE,
         "cause": None,
@@ -107,7 +111,13 @@ def continuation(operation: Operation, hook: str, build: RequestFor, now: dateti
 
 def planned(operation: Operation) -> Operation:
     """The operation, left for recovery to send."""
-    later = {"status": OperationStatus.PLANNED, "sends": 0, "lease_until": None, "due_at": operation.created_at}
+    later = {
+        "status": OperationStatus.PLANNED,
+        "sends": 0,
+        "sent_at": None,
+        "lease_until": None,
+        "due_at": operation.created_at,
+    }
     return operation.model_copy(update=later)
 
 

@@ -171,6 +171,8 @@ operations = Table(
     Column("attempt_key", String(80), nullable=False, unique=True),
     Column("request", Text, nullable=False),
     Column("sends", Integer, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("checks", Integer, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("lease_until", UtcDateTime),
     Column("due_at", UtcDateTime, index=True),

@@ -249,6 +249,8 @@ def _create_tables() -> None:
         sa.Column("attempt_key", sa.String(length=80), nullable=False),
         sa.Column("request", sa.Text(), nullable=False),
         sa.Column("sends", sa.Integer(), nullable=False),
+        sa.Column("sent_at", MOMENT, nullable=True),
+        sa.Column("checks", sa.Integer(), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("lease_until", MOMENT, nullable=True),
         sa.Column("due_at", MOMENT, nullable=True),
