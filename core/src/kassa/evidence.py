@@ -32,6 +32,9 @@ from kassa_sdk import (
     Unknown,
 )
 
+GRACE = timedelta(seconds=60)
+"""How long the shopper who paid is left to come back for the order, before the worker places it."""
+
 LOOK_AGAIN = timedelta(hours=1)
 """When to look for a pending operation whose provider did not say by when it will tell."""
 
@@ -54,13 +57,19 @@ class _Scene:
         return self.payment
 
 
-def apply(connection: Connection, operation: Operation, outcome: Outcome, now: datetime) -> Operation:
+def apply(
+    connection: Connection, operation: Operation, outcome: Outcome, now: datetime, *, is_decision: bool = False
+) -> Operation:
     """Merge what the provider said about an operation.  Returns the operation as it stands afterwards.
+
+    ``is_decision``: a person says it; only then does a failure end a review.
 
     Raises nothing that evidence could cause: what does not fit is put under review.
     """
     scene = _open(connection, operation, now)
-    if _is_overtaken(scene.operation, outcome):
+    if is_decision and scene.operation.status is OperationStatus.REVIEW and isinstance(outcome, Declined):
+        return _failed(scene, f"decided: {outcome.reason}")
+    if _is_overtaken(scene.operation, outcome) or _is_of_an_old_send(scene.operation, operation, outcome):
         return scene.operation
     match outcome:
         case Succeeded():
@@ -77,6 +86,14 @@ def apply(connection: Connection, operation: Operation, outcome: Outcome, now: d
             return scene.move(OperationStatus.UNKNOWN, outcome.cause, due_at=now)
         case _:
             assert_never(outcome)
+
+
+def review(connection: Connection, operation: Operation, cause: str, now: datetime) -> Operation:
+    """Nothing more can be found out: lay the operation before a person, unless it was settled meanwhile."""
+    scene = _open(connection, operation, now)
+    if scene.operation.status not in (OperationStatus.UNKNOWN, OperationStatus.PENDING):
+        return scene.operation
+    return _review(scene, cause)
 
 
 def _open(connection: Connection, operation: Operation, now: datetime) -> _Scene:
@@ -117,6 +134,11 @@ def _is_overtaken(operation: Operation, outcome: Outcome) -> bool:
             return operation.status is not OperationStatus.IN_FLIGHT
         case _:
             assert_never(outcome)
+
+
+def _is_of_an_old_send(current: Operation, sent: Operation, outcome: Outcome) -> bool:
+    """Whether this only says that an earlier send is not known to have arrived, while another is on its way."""
+    return isinstance(outcome, Unknown | NotSent) and current.generation != sent.generation
 
 
 def _succeeded(scene: _Scene, outcome: Succeeded) -> Operation:
@@ -189,7 +211,7 @@ def _wrong_movement(operation: Operation, movements: tuple[Movement, ...]) -> st
 
 
 def _review(scene: _Scene, cause: str) -> Operation:
-    _alarm(scene, "kassa.alarm.contradiction", cause)
+    _alarm(scene, "kassa.alarm.review", cause)
     if scene.operation.status in (OperationStatus.FAILED, OperationStatus.REVIEW, OperationStatus.CANCELED):
         return scene.operation
     return scene.move(OperationStatus.REVIEW, cause)
@@ -222,6 +244,7 @@ def _authorized(scene: _Scene, facts: PaymentFacts) -> Operation:
     sessions.move(scene.connection, scene.session, SessionStatus.AUTHORIZED, scene.now)
     payment = _new_payment(scene.session, facts.provider_reference, scene.now)
     payments.add(scene.connection, payment)
+    collections.expect_completion(scene.connection, payment.payment_collection_id, scene.now + GRACE)
     if facts.captured:
         # An immediate sale: taken together with the authorization.
         reference = facts.captures[0].provider_reference if facts.captures else facts.provider_reference

@@ -14,6 +14,7 @@ from kassa_sdk import (
     CaptureRequest,
     InitiateRequest,
     JsonObject,
+    LookUpRequest,
     Money,
     ProviderRequest,
     RefundRequest,
@@ -78,7 +79,8 @@ def intent(  # an operation is this many facts
         attempt_key=key,
         request=build(key).model_dump_json(),
         sends=1,
-        sent_at=now,
+        first_sent_at=now,
+        last_sent_at=now,
         checks=0,
         generation=1,
         lease_until=now + LEASE,
@@ -99,7 +101,8 @@ def continuation(operation: Operation, hook: str, build: RequestFor, now: dateti
         "attempt_key": key,
         "request": build(key).model_dump_json(),
         "sends": 1,
-        "sent_at": now,
+        "first_sent_at": now,
+        "last_sent_at": now,
         "checks": 0,
         "lease_until": now + LEASE,
         "due_at": now + LEASE,
@@ -109,12 +112,27 @@ def continuation(operation: Operation, hook: str, build: RequestFor, now: dateti
     return operation.model_copy(update=following)
 
 
+def resend(operation: Operation, now: datetime) -> Operation:
+    """The same operation with the same request and the same key, once more (or for the first time, when planned)."""
+    again = {
+        "sends": operation.sends + 1,
+        "first_sent_at": operation.first_sent_at or now,
+        "last_sent_at": now,
+        "lease_until": now + LEASE,
+        "due_at": now + LEASE,
+        "cause": None,
+        "updated_at": now,
+    }
+    return operation.model_copy(update=again)
+
+
 def planned(operation: Operation) -> Operation:
     """The operation, left for recovery to send."""
     later = {
         "status": OperationStatus.PLANNED,
         "sends": 0,
-        "sent_at": None,
+        "first_sent_at": None,
+        "last_sent_at": None,
         "lease_until": None,
         "due_at": operation.created_at,
     }
@@ -134,6 +152,16 @@ def about(session: PaymentSession, key: str) -> _About:
         "provider_reference": session.provider_reference or "",
         "data": session.data,
     }
+
+
+def look_up_request(operation: Operation, session: PaymentSession) -> LookUpRequest:
+    """How to ask the provider what became of an operation."""
+    return LookUpRequest(
+        hook=operation.hook,
+        attempt_key=operation.attempt_key,
+        our_reference=session.id,
+        provider_reference=session.provider_reference,
+    )
 
 
 def request_of(operation: Operation) -> ProviderRequest:

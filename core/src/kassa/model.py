@@ -147,7 +147,7 @@ class Operation(Record):
     """One intent towards a provider, durable before it is sent.
 
     ``hook``, ``attempt`` and ``attempt_key`` name the send that is under way or was last; ``request`` is exactly what was
-    sent, as JSON, ``sends`` how often, ``sent_at`` when first.  ``checks`` counts how often its fate was looked for.
+    sent, as JSON, ``sends`` how often.  ``checks`` counts how often its fate was looked for.
     ``cause`` says what stands in the way, or by which evidence it failed.
     """
 
@@ -165,7 +165,8 @@ class Operation(Record):
     attempt_key: str
     request: str
     sends: int
-    sent_at: datetime | None
+    first_sent_at: datetime | None
+    last_sent_at: datetime | None
     checks: int
     generation: int
     lease_until: datetime | None

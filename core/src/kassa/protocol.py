@@ -23,6 +23,9 @@ def finish(world: World, operation: Operation) -> tuple[Operation, Outcome]:
     Raises StillProcessing when the answer could not be stored.
     """
     provider = world.providers.find(operation.provider_id)
+    if operation.lease_until is None or operation.lease_until <= world.clock():
+        # This sender slept over its lease: recovery may have proven meanwhile that nothing was sent.
+        raise still_processing(operation)
     outcome = provider.call(operation.hook, intents.request_of(operation))
     try:
         settled = world.database.transact(

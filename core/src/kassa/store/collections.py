@@ -18,10 +18,22 @@ _LOCK = select(table.c.id).where(*_OWN).with_for_update()
 _LOAD = select(table).where(*_OWN)
 _BY_CART = select(table.c.id).where(table.c.store_id == bindparam("store"), table.c.cart_id == bindparam("cart"))
 _SET_AMOUNT = update(table).where(*_OWN).values(amount_minor=bindparam("minor"), updated_at=bindparam("now"))
+_EXPECT = (
+    update(table)
+    .where(table.c.id == bindparam("key"), table.c.cart_id.is_not(None), table.c.completed_at.is_(None))
+    .values(due_at=bindparam("due"))
+)
+_DUE = (
+    select(table)
+    .where(table.c.due_at <= bindparam("now"), table.c.completed_at.is_(None))
+    .order_by(table.c.due_at, table.c.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
 _COMPLETE = (
     update(table)
     .where(*_OWN, table.c.completed_at.is_(None))
-    .values(order_id=bindparam("order"), completed_at=bindparam("now"), updated_at=bindparam("now"))
+    .values(order_id=bindparam("order"), completed_at=bindparam("now"), due_at=None, updated_at=bindparam("now"))
 )
 
 
@@ -76,6 +88,21 @@ def set_amount(connection: Connection, collection: PaymentCollection, amount: Mo
     parameters = {"store": collection.store_id, "key": collection.id, "minor": amount.minor, "now": now}
     connection.execute(_SET_AMOUNT, parameters)
     _tell(connection, collection.store_id, collection.id, "updated", now)
+
+
+def expect_completion(connection: Connection, collection_id: str, due_at: datetime) -> None:
+    """Its cart is paid: from this moment on the worker places the order, if nobody has by then."""
+    connection.execute(_EXPECT, {"key": collection_id, "due": due_at})
+
+
+def claim_due(
+    connection: Connection, now: datetime, next_due_at: datetime, limit: int
+) -> tuple[PaymentCollection, ...]:
+    """Collections, of every store, that are paid and not completed; nobody else gets them until they are due again."""
+    rows = connection.execute(_DUE, {"now": now, "limit": limit}).all()
+    for row in rows:
+        expect_completion(connection, row.id, next_due_at)
+    return tuple(_collection(connection, row) for row in rows)
 
 
 def complete(connection: Connection, collection: PaymentCollection, order_id: str, now: datetime) -> None:

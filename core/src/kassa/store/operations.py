@@ -12,6 +12,14 @@ from kassa.store.tables import operations as table
 from kassa.transitions import OPEN_OPERATION, OperationStatus, advance
 from kassa_sdk import Money
 
+DUE_STATUSES = (
+    OperationStatus.PLANNED,
+    OperationStatus.IN_FLIGHT,
+    OperationStatus.UNKNOWN,
+    OperationStatus.PENDING,
+)
+"""Where recovery has something to do; a shopper who must act, and a person who must decide, are waited for."""
+
 _OWN = (table.c.store_id == bindparam("store"), table.c.id == bindparam("key"))
 _INSERT = insert(table)
 _LOCK = select(table).where(*_OWN).with_for_update()
@@ -28,6 +36,40 @@ _OPEN_OF_SESSION = (
         table.c.status.in_([status.value for status in OPEN_OPERATION]),
     )
     .order_by(table.c.id)
+)
+_DUE = (
+    select(table)
+    .where(
+        table.c.due_at <= bindparam("now"),
+        table.c.status.in_([status.value for status in DUE_STATUSES]),
+    )
+    .order_by(table.c.due_at, table.c.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = (
+    update(table)
+    .where(table.c.id == bindparam("key"), table.c.generation == bindparam("holder"))
+    .values(
+        generation=table.c.generation + 1,
+        checks=table.c.checks + 1,
+        lease_until=bindparam("lease"),
+        due_at=bindparam("lease"),
+    )
+)
+_POSTPONE = (
+    update(table)
+    .where(*_OWN, table.c.generation == bindparam("holder"))
+    .values(due_at=bindparam("due"), lease_until=None, cause=bindparam("why"))
+)
+_IN_DOUBT = (
+    select(table)
+    .where(
+        table.c.store_id == bindparam("store"),
+        table.c.status.in_([status.value for status in OPEN_OPERATION]),
+    )
+    .order_by(table.c.created_at, table.c.id)
+    .limit(bindparam("limit"))
 )
 _LATEST = (
     select(table)
@@ -60,7 +102,8 @@ _SEND_AGAIN = (
         attempt_key=bindparam("next_key"),
         request=bindparam("next_request"),
         sends=bindparam("next_sends"),
-        sent_at=bindparam("next_sent_at"),
+        first_sent_at=bindparam("next_first_sent_at"),
+        last_sent_at=bindparam("next_last_sent_at"),
         checks=bindparam("next_checks"),
         generation=table.c.generation + 1,
         lease_until=bindparam("lease"),
@@ -104,6 +147,52 @@ def latest(connection: Connection, store_id: str, session_id: str, kind: Operati
     """The newest operation of this kind of a session; there is one."""
     parameters = {"store": store_id, "session": session_id, "wanted": kind}
     return _operation(connection.execute(_LATEST, parameters).one())
+
+
+def claim_due(connection: Connection, now: datetime, lease_until: datetime, limit: int) -> tuple[Operation, ...]:
+    """Take over operations that are due, of every store: nobody else gets them until the lease ends.
+
+    One whose sender did not come back in time is unknown from then on.
+    """
+    claimed = []
+    for row in connection.execute(_DUE, {"now": now, "limit": limit}).all():
+        claimed.append(_taken_over(connection, _operation(row), now, lease_until))
+    return tuple(claimed)
+
+
+def _taken_over(connection: Connection, operation: Operation, now: datetime, lease_until: datetime) -> Operation:
+    connection.execute(_CLAIM, {"key": operation.id, "holder": operation.generation, "lease": lease_until})
+    held = {
+        "generation": operation.generation + 1,
+        "checks": operation.checks + 1,
+        "lease_until": lease_until,
+        "due_at": lease_until,
+    }
+    operation = operation.model_copy(update=held)
+    if operation.status is OperationStatus.IN_FLIGHT:
+        cause = "its sender did not come back"
+        return move(connection, operation, OperationStatus.UNKNOWN, now, cause=cause, due_at=lease_until)
+    return operation
+
+
+def claim(connection: Connection, store_id: str, operation_id: str, now: datetime, lease_until: datetime) -> Operation:
+    """Take over one operation, due or not.  Raises NotFound, Conflict where another holds it, or where it is settled."""
+    operation = lock(connection, store_id, operation_id)
+    held = operation.lease_until is not None and operation.lease_until > now
+    if held or operation.status not in DUE_STATUSES:
+        raise Conflict(f"operation {operation_id} is {operation.status.value}{', and being worked on' if held else ''}")
+    return _taken_over(connection, operation, now, lease_until)
+
+
+def postpone(connection: Connection, operation: Operation, due_at: datetime | None, cause: str | None) -> None:
+    """Look for its fate again at this moment; does nothing when somebody else has taken it over."""
+    parameters = {"store": operation.store_id, "key": operation.id, "holder": operation.generation}
+    connection.execute(_POSTPONE, parameters | {"due": due_at, "why": cause})
+
+
+def in_doubt(connection: Connection, store_id: str, limit: int) -> tuple[Operation, ...]:
+    """The operations of a store that are not settled, oldest first."""
+    return tuple(map(_operation, connection.execute(_IN_DOUBT, {"store": store_id, "limit": limit})))
 
 
 def move(  # what a move carries
@@ -150,7 +239,8 @@ def send_again(connection: Connection, operation: Operation, send: Operation) ->
         "next_key": send.attempt_key,
         "next_request": send.request,
         "next_sends": send.sends,
-        "next_sent_at": send.sent_at,
+        "next_first_sent_at": send.first_sent_at,
+        "next_last_sent_at": send.last_sent_at,
         "next_checks": send.checks,
         "lease": send.lease_until,
         "due": send.due_at,

@@ -89,6 +89,8 @@ payment_collections = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("completed_at", UtcDateTime),
+    # When the worker completes it, should nobody else.
+    Column("due_at", UtcDateTime, index=True),
     # One collection a cart, also when two requests come at once.
     UniqueConstraint("store_id", "cart_id"),
 )
@@ -171,7 +173,8 @@ operations = Table(
     Column("attempt_key", String(80), nullable=False, unique=True),
     Column("request", Text, nullable=False),
     Column("sends", Integer, nullable=False),
-    Column("sent_at", UtcDateTime),
+    Column("first_sent_at", UtcDateTime),
+    Column("last_sent_at", UtcDateTime),
     Column("checks", Integer, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("lease_until", UtcDateTime),

@@ -103,10 +103,13 @@ def _create_tables() -> None:
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("updated_at", MOMENT, nullable=False),
         sa.Column("completed_at", MOMENT, nullable=True),
+        sa.Column("due_at", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_collections")),
         sa.UniqueConstraint("store_id", "cart_id", name=op.f("uq_payment_collections_store_id_cart_id")),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_payment_collections_amount_positive")),
     )
+
+    op.create_index("ix_payment_collections_due_at", "payment_collections", ["due_at"], unique=False)
 
     op.create_table(
         "cart_items",
@@ -249,7 +252,8 @@ def _create_tables() -> None:
         sa.Column("attempt_key", sa.String(length=80), nullable=False),
         sa.Column("request", sa.Text(), nullable=False),
         sa.Column("sends", sa.Integer(), nullable=False),
-        sa.Column("sent_at", MOMENT, nullable=True),
+        sa.Column("first_sent_at", MOMENT, nullable=True),
+        sa.Column("last_sent_at", MOMENT, nullable=True),
         sa.Column("checks", sa.Integer(), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("lease_until", MOMENT, nullable=True),

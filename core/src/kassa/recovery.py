@@ -1,0 +1,241 @@
+"""Recovery: settle what is in doubt by evidence, or lay it before a person.  Called by the worker and by operators.
+
+Each operation that is due is taken over with a lease and the next generation, so that any number of workers on any number
+of machines share the work; a worker that dies loses its lease, and another goes on.
+"""
+
+from dataclasses import replace
+from typing import assert_never
+
+from sqlalchemy import Connection
+
+from kassa import checkout, doubt, evidence, intents
+from kassa.errors import CallerError, InvalidData, NotAllowed, NotFound, ProviderFailure, StillProcessing
+from kassa.ids import Kind, require_kind
+from kassa.intents import LEASE
+from kassa.model import Operation, OperationKind, PaymentCollection
+from kassa.protocol import finish
+from kassa.providers import ConfiguredProvider
+from kassa.store import collections, events, operations, payments, sessions
+from kassa.transitions import OPEN_OPERATION, OperationStatus
+from kassa.world import World
+from kassa_sdk import (
+    Declined,
+    Found,
+    LookUpOutcome,
+    Money,
+    Movement,
+    NotSent,
+    Outcome,
+    PaymentFacts,
+    Succeeded,
+    Unknown,
+)
+from kassa_sdk.outcomes import NotFound as NotThere
+
+BATCH = 20
+"""How many operations one worker takes over at once: few, so that a worker that dies delays few."""
+
+
+def recover_due(world: World) -> tuple[Operation, ...]:
+    """Take over what is due now, of every store, and do the next step for each.  Returns them as they then stand."""
+    now = world.clock()
+    claimed = world.database.transact(lambda connection: operations.claim_due(connection, now, now + LEASE, BATCH))
+    return tuple(_recover(replace(world, store_id=operation.store_id), operation) for operation in claimed)
+
+
+def complete_due(world: World) -> tuple[str, ...]:
+    """Place the orders of carts that are paid and whose shopper did not come back for them.  Returns the cart ids."""
+    now = world.clock()
+    claimed = world.database.transact(lambda connection: collections.claim_due(connection, now, now + LEASE, BATCH))
+    for collection in claimed:
+        _complete(replace(world, store_id=collection.store_id), collection)
+    return tuple(collection.cart_id for collection in claimed if collection.cart_id is not None)
+
+
+def in_doubt(world: World, limit: int) -> tuple[Operation, ...]:
+    """The store's operations that are not settled, oldest first."""
+    return world.database.read(lambda connection: operations.in_doubt(connection, world.store_id, limit))
+
+
+def look_again(world: World, operation_id: str) -> Operation:
+    """Do the next step for one operation now, whenever it is due.  Raises NotFound, NotAllowed."""
+    require_kind(Kind.OPERATION, operation_id, "operation_id")
+    now = world.clock()
+    claimed = world.database.transact(
+        lambda connection: operations.claim(connection, world.store_id, operation_id, now, now + LEASE)
+    )
+    return _recover(world, claimed)
+
+
+def resolve(world: World, operation_id: str, *, has_succeeded: bool, who: str, why: str, reference: str) -> Operation:
+    """An operator's decision on an operation in doubt, through the same path as any evidence.
+
+    ``reference`` is what the provider calls the capture or refund, where there is one.
+    """
+    require_kind(Kind.OPERATION, operation_id, "operation_id")
+    for field, text in (("who", who), ("why", why)):
+        if not text.strip():
+            raise InvalidData(field, "expected some words: the decision is kept with who made it, and why")
+
+    def decide(connection: Connection) -> Operation:
+        operation = operations.lock(connection, world.store_id, operation_id)
+        if operation.status not in OPEN_OPERATION - {OperationStatus.PLANNED}:
+            raise NotAllowed(f"operation {operation_id} is {operation.status.value}; there is nothing to decide")
+        outcome = _decided(connection, operation, reference) if has_succeeded else _decided_against(why)
+        settled = evidence.apply(connection, operation, outcome, world.clock(), is_decision=True)
+        data = {"who": who, "why": why, "decision": "succeeded" if has_succeeded else "failed"}
+        collection_id = operation.payment_collection_id
+        name = "kassa.operation.decided"
+        events.append(connection, world.store_id, collection_id, name, operation_id, world.clock(), dict(data))
+        return settled
+
+    return world.database.transact(decide)
+
+
+def _recover(world: World, operation: Operation) -> Operation:
+    provider = world.providers.get(operation.provider_id)
+    if provider is None:
+        return _postponed(world, operation, f"{operation.provider_id} is not configured any more; configure it again")
+    step = doubt.next_step(operation, provider.manifest, world.clock())
+    match step:
+        case doubt.Send():
+            return _send(world, operation)
+        case doubt.LookItUp():
+            return _look_up(world, operation, provider)
+        case doubt.Wait():
+            return _postponed(world, operation, "waits for a notice")
+        case doubt.Review():
+            return _reviewed(world, operation, step.cause)
+        case _:
+            assert_never(step)
+
+
+def _send(world: World, operation: Operation) -> Operation:
+    again = intents.resend(operation, world.clock())
+    sent = world.database.transact(lambda connection: _in_flight(connection, operation, again))
+    settled, _outcome = finish(world, sent)
+    if settled.status is OperationStatus.UNKNOWN:
+        return _postponed(world, settled, settled.cause)
+    return settled
+
+
+def _in_flight(connection: Connection, operation: Operation, again: Operation) -> Operation:
+    collections.lock(connection, operation.store_id, operation.payment_collection_id)
+    return operations.send_again(connection, operation, again)
+
+
+def _look_up(world: World, operation: Operation, provider: ConfiguredProvider) -> Operation:
+    session = world.database.read(
+        lambda connection: sessions.load(connection, operation.store_id, operation.payment_session_id)
+    )
+    found = provider.look_up(intents.look_up_request(operation, session))
+    return world.database.transact(lambda connection: _apply_look_up(world, connection, operation, found, provider))
+
+
+def _apply_look_up(
+    world: World, connection: Connection, operation: Operation, found: LookUpOutcome, provider: ConfiguredProvider
+) -> Operation:
+    collections.lock(connection, operation.store_id, operation.payment_collection_id)
+    cause = operation.cause
+    match found:
+        case Found():
+            verdict = doubt.verdict(operation, found, provider.manifest, _booked(connection, operation))
+            if verdict is not None:
+                return _merged(connection, world, operation, verdict)
+        case NotSent() | Unknown():
+            return _postpone(connection, world, operation, f"could not be looked up: {found.cause}")
+        case NotThere():
+            pass
+        case _:
+            assert_never(found)
+    if doubt.is_proven_absent(operation, provider.manifest, world.clock()):
+        reason = f"{provider.manifest.display_name} does not have it, which its manifest makes proof"
+        return _merged(connection, world, operation, Declined(code="never_happened", reason=reason))
+    return _postpone(connection, world, operation, cause)
+
+
+def _merged(connection: Connection, world: World, operation: Operation, outcome: Outcome) -> Operation:
+    merged = evidence.apply(connection, operation, outcome, world.clock())
+    if merged.status in operations.DUE_STATUSES:
+        # It is still to be settled: not again at once, but later.
+        return _postpone(connection, world, merged, merged.cause)
+    return merged
+
+
+def _booked(connection: Connection, operation: Operation) -> Money:
+    """The total of this kind of movement that our books hold."""
+    payment = payments.of_session(connection, operation.store_id, operation.payment_session_id)
+    if payment is None or operation.amount is None:
+        return Money.zero(operation.amount.currency) if operation.amount is not None else Money.zero("EUR")
+    return payment.captured if operation.kind is OperationKind.CAPTURE else payment.refunded
+
+
+def _postponed(world: World, operation: Operation, cause: str | None) -> Operation:
+    return world.database.transact(lambda connection: _postpone(connection, world, operation, cause))
+
+
+def _postpone(connection: Connection, world: World, operation: Operation, cause: str | None) -> Operation:
+    operations.postpone(connection, operation, doubt.next_check(operation, world.clock()), cause)
+    return operations.lock(connection, operation.store_id, operation.id)
+
+
+def _reviewed(world: World, operation: Operation, cause: str) -> Operation:
+    return world.database.transact(lambda connection: evidence.review(connection, operation, cause, world.clock()))
+
+
+def _complete(world: World, collection: PaymentCollection) -> None:
+    assert collection.cart_id is not None, "only collections of carts become due"
+    try:
+        completion = checkout.complete(world, collection.cart_id)
+        if isinstance(completion, checkout.OrderPlaced):
+            return
+        cause = f"its payment is {completion.type}"
+    except (CallerError, ProviderFailure, StillProcessing, NotFound) as error:
+        cause = str(error)
+    # The collection stays due; that it could not be completed is in the history for the operator.
+    world.database.transact(
+        lambda connection: events.append(
+            connection,
+            world.store_id,
+            collection.id,
+            "kassa.alarm.not_completed",
+            collection.id,
+            world.clock(),
+            {"cause": cause},
+        )
+    )
+
+
+def _decided(connection: Connection, operation: Operation, reference: str) -> Outcome:
+    session = sessions.load(connection, operation.store_id, operation.payment_session_id)
+    known = session.provider_reference or reference
+    if not known:
+        raise InvalidData("reference", "expected what the provider calls it")
+    facts = PaymentFacts(provider_reference=known)
+    match operation.kind:
+        case OperationKind.AUTHORIZE:
+            return Succeeded(facts=facts.model_copy(update={"authorized": operation.amount}))
+        case OperationKind.CAPTURE:
+            return Succeeded(facts=facts.model_copy(update={"captures": (_movement(operation, reference),)}))
+        case OperationKind.REFUND:
+            return Succeeded(facts=facts.model_copy(update={"refunds": (_movement(operation, reference),)}))
+        case OperationKind.CANCEL:
+            return Succeeded(facts=facts.model_copy(update={"condition": "canceled"}))
+        case OperationKind.INITIATE | OperationKind.UPDATE:
+            return Succeeded(facts=facts)
+        case _:
+            assert_never(operation.kind)
+
+
+def _decided_against(why: str) -> Outcome:
+    return Declined(code="decided", reason=why)
+
+
+def _movement(operation: Operation, reference: str) -> Movement:
+    assert operation.amount is not None, "captures and refunds have amounts"
+    return Movement(
+        provider_reference=reference or operation.attempt_key,
+        amount=operation.amount,
+        attempt_key=operation.attempt_key,
+    )

@@ -1,0 +1,197 @@
+"""The documentation is true: its examples are executed from the pages' own text, its generated parts are fresh."""
+
+import ast
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import generate_diagrams
+import generate_reference
+import pytest
+
+import kassa
+import kassa_sdk
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+FENCE = re.compile(r'^( *)```(\w+)(?: title="([^"]+)")?\n(.*?)^\1```$', re.MULTILINE | re.DOTALL)
+PORT = "8123"
+"""The port that pages give to the simulator; executed, it is one that is free."""
+
+# What a page's commands mean here.  `pip install -e .` makes a distribution of the folder visible, as pip would; anything
+# else that pip installs is there already.  An id that is cut short, such as pay_…, is the last one of its kind that was seen.
+SHELL = r"""
+kassa() { "$PYTHON" -m kassa "$@"; }
+python() { "$PYTHON" "$@"; }
+pip() { [ "$*" != "install -e ." ] || "$PYTHON" -c "$MAKE_KNOWN"; }
+latest() { grep -ohE "$1_[0-9a-f]{32}" said-* | tail -n 1; }
+begun() { while [ ! -s "$1" ]; do sleep 0.05; done; }
+trap 'kill $(jobs -p) 2>/dev/null' EXIT
+"""
+
+
+MAKE_KNOWN = """
+import os, pathlib, tomllib
+project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
+metadata = pathlib.Path(os.environ["SITE"], f"{project['name'].replace('-', '_')}-{project['version']}.dist-info")
+metadata.mkdir(parents=True)
+(metadata / "METADATA").write_text(f"Metadata-Version: 2.1\\nName: {project['name']}\\nVersion: {project['version']}\\n")
+with open(metadata / "entry_points.txt", "w") as file:
+    for group, entries in project["entry-points"].items():
+        print(f"[{group}]", *(f"{name} = {target}" for name, target in entries.items()), sep="\\n", file=file)
+"""
+"""What `pip install -e .` does, as far as a page needs it: the entry points of the folder become known."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block of a page."""
+
+    language: str
+    title: str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of a console block, and what the page says that it prints."""
+
+    line: str
+    says: str
+
+
+def blocks(page: Path) -> list[Block]:
+    return [
+        Block(language, title or None, re.sub(rf"^{indent}", "", text, flags=re.MULTILINE))
+        for indent, language, title, text in FENCE.findall(page.read_text(encoding="utf-8"))
+    ]
+
+
+def commands(block: Block) -> Iterator[Command]:
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        line, _, says = part.partition("\n")
+        yield Command(line, says)
+
+
+def is_executed(page: Path) -> bool:
+    return any(block.language == "console" for block in blocks(page))
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(DOCS).with_suffix(""))
+
+
+def written_in_full(text: str) -> str:
+    return re.sub(r"\b([a-z]+)_…", r"$(latest \1)", text)
+
+
+def script(page: Path, port: str) -> Iterator[str]:
+    """The page as a shell script: titled blocks become files, each command says what it prints into a file of its own."""
+    yield SHELL
+    number = 0
+    for block in blocks(page):
+        if block.title is not None:
+            yield f"cat > {block.title} <<'END OF FILE'\n{block.text.replace(PORT, port)}END OF FILE"
+        elif block.language == "console":
+            for command in commands(block):
+                line = written_in_full(command.line.replace(PORT, port))
+                output = f"said-{number:03}"
+                background = line.endswith("&")
+                yield f"{line.rstrip(' &')} > {output} 2>&1 {'&' if background else ''}"
+                if background:
+                    yield f"begun {output}"
+                number += 1
+
+
+def as_pattern(says: str, port: str) -> re.Pattern[str]:
+    """What a page shows as a pattern: … stands for anything on its line, and on a line of its own for any lines."""
+    lines = [re.escape(line.rstrip()) for line in says.replace(PORT, port).strip("\n").split("\n")]
+    any_lines, anything = r"(?:.*\n)*?.*", r".*"
+    return re.compile("\n".join(any_lines if line.strip() == r"…" else line.replace("…", anything) for line in lines))
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def test_there_are_pages_that_are_executed() -> None:
+    assert {"tutorial", "extend/write-a-provider"} <= {name_of(page) for page in PAGES if is_executed(page)}
+
+
+@pytest.mark.skipif(shutil.which("bash") is None or shutil.which("curl") is None, reason="the pages use bash and curl")
+@pytest.mark.parametrize("page", [page for page in PAGES if is_executed(page)], ids=name_of)
+def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
+    port = free_port()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("KASSA")},
+        "PYTHON": sys.executable,
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(folder)]),
+        "MAKE_KNOWN": MAKE_KNOWN,
+        "SITE": str(tmp_path / "site"),
+        "COLUMNS": "80",
+        "NO_COLOR": "1",
+    }
+    run = subprocess.run(
+        ["bash", "-c", "\n".join(script(page, port))],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert run.stderr == ""
+    told = [command for block in blocks(page) if block.language == "console" for command in commands(block)]
+    for number, command in enumerate(told):
+        said = "\n".join(line.rstrip() for line in (folder / f"said-{number:03}").read_text().strip("\n").split("\n"))
+        assert as_pattern(command.says, port).fullmatch(said), (
+            f"$ {command.line}\n\nthe page says:\n{command.says}\nbut it is:\n{said}"
+        )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_the_code_on_a_page_is_code(page: Path) -> None:
+    for block in blocks(page):
+        if block.language == "python":
+            ast.parse(block.text)
+        if block.language == "toml":
+            tomllib.loads(block.text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_has_one_title_and_no_long_dashes_for_effect(page: Path) -> None:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    assert len(re.findall(r"^# ", text, re.MULTILINE)) == 1
+    assert "—" not in text
+
+
+@pytest.mark.parametrize("name", generate_reference.PAGES)
+def test_the_reference_is_that_of_the_code(name: str) -> None:
+    kept = (generate_reference.FOLDER / name).read_text(encoding="utf-8")
+    assert kept == generate_reference.PAGES[name](), "run: python tools/generate_reference.py"
+
+
+@pytest.mark.parametrize("drawing", generate_diagrams.DRAWINGS, ids=lambda drawing: drawing.name)
+def test_the_pictures_are_those_of_the_tables(drawing: generate_diagrams.Drawing) -> None:
+    kept = (generate_diagrams.FOLDER / f"{drawing.name}.svg").read_text(encoding="utf-8")
+    assert kept == drawing.svg(), "run: python tools/generate_diagrams.py"
+
+
+@pytest.mark.parametrize("module", [kassa, kassa_sdk], ids=lambda module: module.__name__)
+def test_the_reference_has_every_public_name(module: object) -> None:
+    reference = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md"))
+    name = module.__name__  # type: ignore[attr-defined]
+    told = re.findall(rf"^::: {name}\.(\w+)$", reference, re.MULTILINE)
+    assert sorted(told) == sorted(module.__all__)  # type: ignore[attr-defined]
