@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from kassa import authorization, carts, checkout, payment_collections, sessions, settlement
+from kassa import authorization, carts, checkout, payment_collections, recovery, sessions, settlement
 from kassa.checkout import Completion
 from kassa.errors import InvalidData
 from kassa.model import Cart, Event, Operation, Order, Payment, PaymentCollection, PaymentLedger, PaymentSession
@@ -17,10 +17,20 @@ from kassa.regions import Circumstances, Region, Verdict
 from kassa.store import collections, events, operations, payments
 from kassa.store import sessions as stored_sessions
 from kassa.world import World
-from kassa_sdk import JsonObject, Money, Shopper
+from kassa_sdk import JsonObject, Money, Record, Shopper
 
 LARGEST_PAGE = 1000
 _JSON_OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject, config=ConfigDict(allow_inf_nan=False))
+
+
+class Worked(Record):
+    """What one pass of the worker did: the operations it took up, as they then stand, and the carts it completed."""
+
+    operations: tuple[Operation, ...]
+    carts: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.operations or self.carts)
 
 
 class Engine:
@@ -186,6 +196,36 @@ class Engine:
         """A page of the payments, newest first."""
         _require_page(limit, offset)
         return self._world.database.read(lambda c: payments.newest(c, self._world.store_id, limit, offset))
+
+    # What is in doubt
+
+    def list_operations_in_doubt(self, *, limit: int = 50) -> tuple[Operation, ...]:
+        """The operations that are not settled, oldest first: under way, waiting, unknown, or under review."""
+        _require_page(limit, 0)
+        return recovery.in_doubt(self._world, limit)
+
+    def look_again(self, operation_id: str) -> Operation:
+        """Do now what recovery would do later for one operation: resend it with its key, or look it up."""
+        return recovery.look_again(self._world, operation_id)
+
+    def resolve_operation(
+        self, operation_id: str, *, has_succeeded: bool, who: str, why: str, provider_reference: str = ""
+    ) -> Operation:
+        """Decide, as a person who has seen the evidence, what became of an operation; kept with who and why.
+
+        ``provider_reference`` is what the provider calls the capture or refund.
+        """
+        decision = recovery.Decision(
+            has_succeeded=has_succeeded, who=who, why=why, provider_reference=provider_reference
+        )
+        return recovery.resolve(self._world, operation_id, decision)
+
+    def work(self) -> Worked:
+        """One pass of the worker, over every store: settle what is due, place the orders of paid carts.
+
+        Any number of processes may work at once; they share what there is to do.
+        """
+        return Worked(operations=recovery.recover_due(self._world), carts=recovery.complete_due(self._world))
 
     # History
 

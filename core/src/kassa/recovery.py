@@ -28,6 +28,7 @@ from kassa_sdk import (
     NotSent,
     Outcome,
     PaymentFacts,
+    Record,
     Succeeded,
     Unknown,
 )
@@ -68,13 +69,22 @@ def look_again(world: World, operation_id: str) -> Operation:
     return _recover(world, claimed)
 
 
-def resolve(world: World, operation_id: str, *, has_succeeded: bool, who: str, why: str, reference: str) -> Operation:
-    """An operator's decision on an operation in doubt, through the same path as any evidence.
+class Decision(Record):
+    """What a person decides about an operation in doubt.
 
-    ``reference`` is what the provider calls the capture or refund, where there is one.
+    ``provider_reference`` is what the provider calls the capture or refund, where there is one.
     """
+
+    has_succeeded: bool
+    who: str
+    why: str
+    provider_reference: str = ""
+
+
+def resolve(world: World, operation_id: str, decision: Decision) -> Operation:
+    """An operator's decision, through the same path as any evidence.  Raises InvalidData, NotFound, NotAllowed."""
     require_kind(Kind.OPERATION, operation_id, "operation_id")
-    for field, text in (("who", who), ("why", why)):
+    for field, text in (("who", decision.who), ("why", decision.why)):
         if not text.strip():
             raise InvalidData(field, "expected some words: the decision is kept with who made it, and why")
 
@@ -82,12 +92,12 @@ def resolve(world: World, operation_id: str, *, has_succeeded: bool, who: str, w
         operation = operations.lock(connection, world.store_id, operation_id)
         if operation.status not in OPEN_OPERATION - {OperationStatus.PLANNED}:
             raise NotAllowed(f"operation {operation_id} is {operation.status.value}; there is nothing to decide")
-        outcome = _decided(connection, operation, reference) if has_succeeded else _decided_against(why)
+        outcome = _decided(connection, operation, decision)
         settled = evidence.apply(connection, operation, outcome, world.clock(), is_decision=True)
-        data = {"who": who, "why": why, "decision": "succeeded" if has_succeeded else "failed"}
+        data = decision.model_dump(mode="json")
         collection_id = operation.payment_collection_id
         name = "kassa.operation.decided"
-        events.append(connection, world.store_id, collection_id, name, operation_id, world.clock(), dict(data))
+        events.append(connection, world.store_id, collection_id, name, operation_id, world.clock(), data)
         return settled
 
     return world.database.transact(decide)
@@ -207,11 +217,14 @@ def _complete(world: World, collection: PaymentCollection) -> None:
     )
 
 
-def _decided(connection: Connection, operation: Operation, reference: str) -> Outcome:
+def _decided(connection: Connection, operation: Operation, decision: Decision) -> Outcome:
+    if not decision.has_succeeded:
+        return Declined(code="decided", reason=decision.why)
+    reference = decision.provider_reference
     session = sessions.load(connection, operation.store_id, operation.payment_session_id)
     known = session.provider_reference or reference
     if not known:
-        raise InvalidData("reference", "expected what the provider calls it")
+        raise InvalidData("provider_reference", "expected what the provider calls it")
     facts = PaymentFacts(provider_reference=known)
     match operation.kind:
         case OperationKind.AUTHORIZE:
@@ -226,10 +239,6 @@ def _decided(connection: Connection, operation: Operation, reference: str) -> Ou
             return Succeeded(facts=facts)
         case _:
             assert_never(operation.kind)
-
-
-def _decided_against(why: str) -> Outcome:
-    return Declined(code="decided", reason=why)
 
 
 def _movement(operation: Operation, reference: str) -> Movement:
