@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from kassa.cli import capabilities, demo, examination, health, migration, offers, paying, payments, settling, starting
+from kassa.cli import (
+    capabilities,
+    demo,
+    doubts,
+    examination,
+    health,
+    migration,
+    offers,
+    paying,
+    payments,
+    settling,
+    starting,
+)
 
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Begin": {
@@ -32,6 +44,9 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "cancel": settling.cancel,
     },
     "Operation": {
+        "doubts": doubts.list_doubts,
+        "resolve": doubts.resolve,
+        "worker": doubts.worker,
         "migrate": migration.migrate,
     },
 }

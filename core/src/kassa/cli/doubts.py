@@ -1,0 +1,158 @@
+"""``kassa doubts``, ``kassa resolve`` and ``kassa worker``: what is not settled, and what settles it."""
+
+import getpass
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.text import Text
+
+from kassa.cli.engines import opened
+from kassa.cli.exits import says_mistakes
+from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Limit
+from kassa.cli.output import BAD, GOOD, LOUD, WAITING, Document, facts, moment, print_document, record_document, say
+
+if TYPE_CHECKING:
+    from kassa.engine import Engine, Worked
+    from kassa.model import Operation
+
+PAUSE_SECONDS = 1.0
+"""How long an idle worker waits before it asks the database again."""
+
+STYLES = {"succeeded": GOOD, "failed": BAD, "review": BAD}
+
+
+@says_mistakes
+def list_doubts(limit: Limit = 50, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """List every operation that is not settled, oldest first, with what is known and the next step."""
+    with opened(config) as engine:
+        operations = engine.list_operations_in_doubt(limit=limit)
+    if as_json:
+        print_document({"operations": [operation_document(each) for each in operations]})
+        return
+    if not operations:
+        say("Nothing is in doubt.", GOOD)
+        return
+    for operation in operations:
+        _show(operation)
+
+
+@says_mistakes
+def resolve(
+    operation_id: Annotated[str, typer.Argument(metavar="OPERATION_ID", help="As `kassa doubts` shows it.")],
+    outcome: Annotated[
+        Literal["succeeded", "failed"],
+        typer.Argument(metavar="succeeded|failed", help="What the provider's side shows."),
+    ],
+    why: Annotated[str, typer.Option(metavar="TEXT", help="The evidence; kept with the decision.")],
+    who: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who decides; without it, who is logged in.", show_default=False)
+    ] = None,
+    reference: Annotated[
+        str, typer.Option(metavar="TEXT", help="What the provider calls the capture or refund.", show_default=False)
+    ] = "",
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Decide what became of an operation in doubt, after looking at the provider's own books.
+
+    The decision goes the same way as the provider's answer would have gone, and is kept with who made it, and why.
+    """
+    with opened(config) as engine:
+        settled = engine.resolve_operation(
+            operation_id,
+            has_succeeded=outcome == "succeeded",
+            who=who or getpass.getuser(),
+            why=why,
+            provider_reference=reference,
+        )
+    if as_json:
+        print_document({"operation": operation_document(settled)})
+        return
+    _show(settled)
+
+
+@says_mistakes
+def worker(
+    once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Settle what is in doubt, and place the orders of carts whose shopper paid and did not come back.
+
+    Runs until it is stopped, and may be stopped at any moment. With PostgreSQL, run it on as many machines as you like.
+    """
+    with opened(config) as engine:
+        if not (once or as_json):
+            say("Working; stop with Ctrl-C at any moment.")
+        try:
+            while True:
+                _tell(engine.work(), as_json=as_json)
+                if once and not _is_anything_due(engine):
+                    return
+                time.sleep(0 if once else PAUSE_SECONDS)
+        except KeyboardInterrupt:
+            return
+
+
+def operation_document(operation: "Operation") -> Document:
+    """An operation in JSON, without the request: that holds the shopper's data."""
+    return record_document(operation, without=("request",)) | {"next_step": next_step(operation)}
+
+
+def next_step(operation: "Operation") -> str:
+    """What will happen to an operation, or what a person should do about it."""
+    match operation.status.value:
+        case "review":
+            return f"look at the provider's side, then: kassa resolve {operation.id} succeeded|failed --why …"
+        case "requires_more":
+            return "the shopper must act; afterwards, complete the cart again"
+        case "succeeded" | "failed" | "canceled":
+            return "none; it is settled"
+        case _:
+            due = "" if operation.due_at is None else f" at {moment(operation.due_at)}"
+            return f"`kassa worker` takes it up{due}"
+
+
+def _is_anything_due(engine: "Engine") -> bool:
+    now = datetime.now().astimezone()
+    waiting = ("planned", "in_flight", "unknown", "pending")
+    return any(
+        operation.due_at is not None and operation.due_at <= now and operation.status.value in waiting
+        for operation in engine.list_operations_in_doubt(limit=1000)
+    )
+
+
+def _tell(worked: "Worked", *, as_json: bool) -> None:
+    if not worked:
+        return
+    if as_json:
+        operations = [operation_document(operation) for operation in worked.operations]
+        print_document({"operations": operations, "carts": list(worked.carts)})
+        return
+    for operation in worked.operations:
+        amount = "" if operation.amount is None else f" {operation.amount}"
+        status = operation.status.value
+        say(Text(f"{operation.id}  {operation.kind.value}{amount}: {status}", STYLES.get(status, WAITING)))
+    for cart in worked.carts:
+        say(f"{cart}  taken up, because it is paid and was not ordered")
+
+
+def _show(operation: "Operation") -> None:
+    status = operation.status.value
+    amount = "" if operation.amount is None else f" {operation.amount}"
+    say(
+        Text.assemble(
+            (operation.id, LOUD), f"  {operation.kind.value}{amount}: ", (status, STYLES.get(status, WAITING))
+        )
+    )
+    rows = [
+        ("provider", operation.provider_id),
+        ("since", moment(operation.created_at)),
+        ("their side", f"search for {operation.attempt_key}"),
+        ("why", operation.cause or "–"),
+        ("next", next_step(operation)),
+    ]
+    say(facts([(name, Text(value)) for name, value in rows]))
+    say()
