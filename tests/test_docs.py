@@ -25,13 +25,13 @@ FENCE = re.compile(r'^( *)```(\w+)(?: title="([^"]+)")?\n(.*?)^\1```$', re.MULTI
 PORT = "8123"
 """The port that pages give to the simulator; executed, it is one that is free."""
 
-# What a page's commands mean here.  `pip install -e .` makes a distribution of the folder visible, as pip would; anything
-# else that pip installs is there already.  An id that is cut short, such as pay_…, is the last one of its kind that was seen.
+# What a page's commands mean here.  `pip install -e .` makes the distribution in the folder known, as pip would; whatever
+# else pip installs is there already.  An id that is cut short, such as pay_…, is the last of its kind that was printed.
 SHELL = r"""
 kassa() { "$PYTHON" -m kassa "$@"; }
 python() { "$PYTHON" "$@"; }
 pip() { [ "$*" != "install -e ." ] || "$PYTHON" -c "$MAKE_KNOWN"; }
-latest() { grep -ohE "$1_[0-9a-f]{32}" said-* | tail -n 1; }
+latest() { grep -ohE "\\b$1_([0-9]+_)?[0-9a-f]{16,}" said-* | tail -n 1; }
 begun() { while [ ! -s "$1" ]; do sleep 0.05; done; }
 trap 'kill $(jobs -p) 2>/dev/null' EXIT
 """
@@ -111,11 +111,13 @@ def script(page: Path, port: str) -> Iterator[str]:
 
 
 def as_pattern(says: str, port: str) -> re.Pattern[str]:
-    """What a page shows as a pattern: … stands for anything on its line, and on a line of its own for any lines."""
-    any_lines, anything = r"(?:.*\n)*?.*", r".*"
+    """What a page shows: … is anything on its line, and alone on a line any lines; columns may be wider than shown."""
     lines = says.replace(PORT, port).strip("\n").split("\n")
-    patterns = (any_lines if line.strip() == "…" else re.escape(line.rstrip()).replace("…", anything) for line in lines)
-    return re.compile("\n".join(patterns))
+    return re.compile("\n".join(r"(?:.*\n)*?.*" if line.strip() == "…" else as_line_pattern(line) for line in lines))
+
+
+def as_line_pattern(line: str) -> str:
+    return re.sub(r"(?:\\ ){2,}", " {2,}", re.escape(line.rstrip())).replace("…", ".*")
 
 
 def free_port() -> str:
@@ -197,4 +199,4 @@ def test_the_reference_has_every_public_name(module: object) -> None:
     reference = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md"))
     name = module.__name__  # type: ignore[attr-defined]
     told = re.findall(rf"^::: {name}\.(\w+)$", reference, re.MULTILINE)
-    assert sorted(told) == sorted(module.__all__)  # type: ignore[attr-defined]
+    assert set(module.__all__) - set(told) == set()  # type: ignore[attr-defined]

@@ -11,13 +11,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from kassa.transitions import OPERATION_MOVES, SESSION_MOVES
 
 FOLDER = Path(__file__).parents[1] / "docs" / "concepts"
 
 Point = tuple[float, float]
-Moves = Mapping[StrEnum, frozenset[StrEnum]]
+Moves = Mapping[str, frozenset[str]]
+
+StatusT = TypeVar("StatusT", bound=StrEnum)
 
 HEIGHT = 34.0
 MARGIN = 26.0
@@ -81,7 +84,8 @@ class Drawing:
         height = max(box.y + box.height / 2 for box in boxes) + MARGIN
         body = "\n".join([*self._drawn_frame(), *self._drawn_moves(), *self._drawn_statuses()])
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img">\n'
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+            f'viewBox="0 0 {width:.0f} {height:.0f}" role="img">\n'
             f"<title>{self.title}</title>\n<style>{STYLE}</style>\n"
             '<defs><marker id="head" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" '
             'orient="auto-start-reverse"><path class="head" d="M0,0.8 L8,4 L0,7.2 z"/></marker></defs>\n'
@@ -90,10 +94,7 @@ class Drawing:
 
     def _boxes(self) -> dict[str, Box]:
         # A status without a place is a KeyError here: give it one.
-        return {
-            status.value: Box(*self.places[status.value], len(status.value) * LETTER + 24, HEIGHT)
-            for status in self.moves
-        }
+        return {status: Box(*self.places[status], len(status) * LETTER + 24, HEIGHT) for status in self.moves}
 
     def _frame(self) -> Box:
         members = [box for name, box in self._boxes().items() if name in self.group]
@@ -105,14 +106,13 @@ class Drawing:
 
     def _shared(self) -> frozenset[str]:
         """What every status of the group can become, outside of it."""
-        targets = [{each.value for each in self.moves[status]} for status in self.moves if status.value in self.group]
-        return frozenset(set.intersection(*targets) - self.group)
+        return frozenset.intersection(*(self.moves[status] for status in self.group)) - self.group
 
     def _arrows(self) -> Iterator[tuple[str, str]]:
         for status, followers in self.moves.items():
             for following in sorted(followers):
-                if not (status.value in self.group and following.value in self._shared()):
-                    yield status.value, following.value
+                if not (status in self.group and following in self._shared()):
+                    yield status, following
 
     def _drawn_frame(self) -> Iterator[str]:
         frame = self._frame()
@@ -122,9 +122,7 @@ class Drawing:
             target = boxes[name]
             # Straight across where the target stands beside the frame, so that the arrow leaves it at a right angle.
             inside = abs(target.y - frame.y) < frame.height / 2
-            start = (
-                (frame.x + frame.width / 2, target.y) if inside else frame.border_towards((target.x, target.y))
-            )
+            start = (frame.x + frame.width / 2, target.y) if inside else frame.border_towards((target.x, target.y))
             yield _line(start, target.border_towards(start), "move", 0)
 
     def _drawn_moves(self) -> Iterator[str]:
@@ -141,9 +139,9 @@ class Drawing:
 
     def _drawn_statuses(self) -> Iterator[str]:
         for status, followers in self.moves.items():
-            box = self._boxes()[status.value]
+            box = self._boxes()[status]
             yield _rectangle(box, "status" if followers else "status end", 8)
-            yield f'<text x="{box.x:.1f}" y="{box.y:.1f}">{status.value}</text>'
+            yield f'<text x="{box.x:.1f}" y="{box.y:.1f}">{status}</text>'
 
 
 def _rectangle(box: Box, style: str, radius: int) -> str:
@@ -166,10 +164,14 @@ def _bent(start: Point, end: Point, bend: float) -> Point:
     return (start[0] + end[0]) / 2 + dy / length * bend, (start[1] + end[1]) / 2 - dx / length * bend
 
 
+def _by_name(moves: Mapping[StatusT, frozenset[StatusT]]) -> Moves:
+    return {status.value: frozenset(each.value for each in followers) for status, followers in moves.items()}
+
+
 OPERATION = Drawing(
     name="operation",
     title="The statuses of an operation, and every move between them",
-    moves=OPERATION_MOVES,
+    moves=_by_name(OPERATION_MOVES),
     places={
         "planned": (80, 100),
         "canceled": (80, 250),
@@ -188,7 +190,7 @@ OPERATION = Drawing(
 SESSION = Drawing(
     name="session",
     title="The statuses of a payment session, and every move between them",
-    moves=SESSION_MOVES,
+    moves=_by_name(SESSION_MOVES),
     places={
         "pending": (140, 90),
         "requires_more": (140, 175),
@@ -198,7 +200,7 @@ SESSION = Drawing(
         "canceled": (470, 260),
     },
     group=frozenset({"pending", "requires_more", "pending_authorization"}),
-    bends={("pending", "pending_authorization"): 150, ("authorized", "canceled"): 160},
+    bends={("pending", "pending_authorization"): 150, ("authorized", "canceled"): 110},
 )
 
 DRAWINGS = (OPERATION, SESSION)

@@ -37,7 +37,7 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
 
 MEANING: Mapping[tuple[type[BaseModel], str], str] = {
     (DatabaseSettings, "url"): (
-        "`sqlite:///FILE` (relative to where kassa is started) or `postgresql://USER@HOST/NAME`. A URL with a password "
+        "`sqlite:///FILE` (relative to the configuration file) or `postgresql://USER@HOST/NAME`. A URL with a password "
         "is written as `env:NAME` or `file:PATH`."
     ),
     (CartSettings, "driver"): "`embedded`, or the name of an installed [cart driver](../integrate/carts.md).",
@@ -121,7 +121,11 @@ def _type(annotation: Any) -> str:
     if origin is Literal:
         return " or ".join(f'`"{value}"`' for value in arguments)
     if origin is tuple:
-        return "list of tables" if isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel) else "list of text"
+        return (
+            "list of tables"
+            if isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel)
+            else "list of text"
+        )
     if origin is dict:
         return "table" if arguments[1] is JsonValue else f"table of {_type(arguments[1])}"
     return {str: "text"}[annotation]

@@ -41,6 +41,7 @@ def new_collection(**different: object) -> PaymentCollection:
         "region_id": "eu",
         "cart_id": None,
         "order_id": None,
+        "order_is_paid": False,
         "amount": Money(4999, "EUR"),
         "created_at": NOW,
         "updated_at": NOW,

@@ -84,8 +84,8 @@ def _insert_one_of_each(database: Database, table: str) -> None:
             f"'{{}}', {moment}, {moment})"
         ),
         "payment_collections": (
-            "INSERT INTO payment_collections (id, store_id, region_id, currency, amount_minor, created_at, updated_at) "
-            f"VALUES ('c', 's', 'eu', 'EUR', 1, {moment}, {moment})"
+            "INSERT INTO payment_collections (id, store_id, region_id, order_is_paid, currency, amount_minor, created_at, "
+            f"updated_at) VALUES ('c', 's', 'eu', false, 'EUR', 1, {moment}, {moment})"
         ),
     }
     for needed in ("payment_collections", "payment_sessions", "operations"):

@@ -130,7 +130,7 @@ def test_a_total_that_changed_is_not_paid_with_the_old_amount(folder: Path) -> N
     collection = engine.create_payment_collection("basket-7")
     engine.create_payment_session(collection.id, CASH)
     (folder / "basket-7").write_text("99.00")
-    with pytest.raises(Conflict, match=r"comes to 99\.00 EUR now"):
+    with pytest.raises(Conflict, match=r"99\.00 EUR is owed now; update it"):
         engine.complete_cart("basket-7")
     engine.close()
 

@@ -27,7 +27,8 @@ def cancelable(payment: Payment, captures: Portions) -> Money:
     """
     if payment.capturing or (payment.captured and captures is not Portions.MULTIPLE):
         return Money.zero(payment.amount.currency)
-    return payment.amount - payment.captured - payment.canceled
+    left = payment.amount - payment.captured - payment.canceled
+    return max(left, Money.zero(payment.amount.currency))
 
 
 def _remaining(whole: Money, used: Money, portions: Portions) -> Money:

@@ -6,7 +6,7 @@ from kassa import intents
 from kassa.errors import Conflict, NotAllowed
 from kassa.model import Operation, OperationKind, PaymentCollection, PaymentSession
 from kassa.payment_collections import refuse_completed
-from kassa.protocol import finish, raise_failure, still_processing
+from kassa.protocol import finish, raise_failure, refuse_hindered, still_processing
 from kassa.sessions import load
 from kassa.store import collections, operations, sessions
 from kassa.transitions import OperationStatus, SessionStatus
@@ -33,11 +33,25 @@ def _plan(world: World, connection: Connection, session: PaymentSession, answer:
     session = sessions.load(connection, world.store_id, session.id)
     if session.status in (SessionStatus.AUTHORIZED, SessionStatus.PENDING_AUTHORIZATION):
         return None
+    # Whoever is to be called must be there before the intent to call them is stored.
+    world.providers.find(session.provider_id)
     refuse_completed(collection)
-    _refuse_unauthorizable(session, collection, answer)
+    if not session.is_live:
+        raise NotAllowed(f"payment session {session.id} was given up; create another one")
     waiting = _waiting_authorization(connection, session)
     if waiting is not None:
+        # Whatever the cart comes to by now: the shopper has acted, and the provider is asked what came of it.
         return _plan_answer(world, connection, session, waiting, answer or {})
+    if answer is not None:
+        raise NotAllowed(f"payment session {session.id} does not wait for an action; it is {session.status.value}")
+    _refuse_another_amount(world, connection, session, collection)
+    return _begin(world, connection, session)
+
+
+def _begin(world: World, connection: Connection, session: PaymentSession) -> Operation:
+    refuse_hindered(world, connection, session, OperationKind.AUTHORIZE)
+    if session.provider_reference is None:
+        raise NotAllowed(f"payment session {session.id} was never prepared at the provider; create another one")
     now = world.clock()
     if session.status is SessionStatus.ERROR:
         session = sessions.move(connection, session, SessionStatus.PENDING, now)
@@ -50,27 +64,25 @@ def _plan(world: World, connection: Connection, session: PaymentSession, answer:
     return operation
 
 
-def _refuse_unauthorizable(session: PaymentSession, collection: PaymentCollection, answer: JsonObject | None) -> None:
-    if not session.is_live:
-        raise NotAllowed(f"payment session {session.id} was given up; create another one")
-    if session.amount != collection.amount:
-        raise Conflict(
-            f"payment session {session.id} is for {session.amount}, but {collection.amount} is owed now; update it"
-        )
-    if answer is not None and session.status is not SessionStatus.REQUIRES_MORE:
-        raise NotAllowed(f"payment session {session.id} does not wait for an action; it is {session.status.value}")
+def _refuse_another_amount(
+    world: World, connection: Connection, session: PaymentSession, collection: PaymentCollection
+) -> None:
+    """Nothing is authorized but what the cart comes to at this moment."""
+    owed = collection.amount
+    if collection.cart_id is not None:
+        owed = world.cart(collection.cart_id, connection).total
+    if session.amount != owed:
+        raise Conflict(f"payment session {session.id} is for {session.amount}, but {owed} is owed now; update it")
 
 
 def _waiting_authorization(connection: Connection, session: PaymentSession) -> Operation | None:
-    """The authorization that waits for the shopper, if there is one.  Raises StillProcessing for any other open call."""
-    waiting = None
-    for operation in operations.open_of_session(connection, session.store_id, session.id):
-        if operation.status is not OperationStatus.REQUIRES_MORE:
-            raise still_processing(operation)
-        waiting = operation
-    if waiting is None and session.provider_reference is None:
-        raise NotAllowed(f"payment session {session.id} was never prepared at the provider; create another one")
-    return waiting
+    """The authorization that waits for the shopper, if there is one.  Raises StillProcessing beside any other open call."""
+    under_way = operations.open_of_session(connection, session.store_id, session.id)
+    waiting = [operation for operation in under_way if operation.status is OperationStatus.REQUIRES_MORE]
+    others = [operation for operation in under_way if operation.status is not OperationStatus.REQUIRES_MORE]
+    if waiting and others:
+        raise still_processing(others[0])
+    return waiting[0] if waiting else None
 
 
 def _plan_answer(

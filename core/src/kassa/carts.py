@@ -7,21 +7,23 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from kassa.errors import InvalidData, NotAllowed, NotFound
+from kassa.errors import Conflict, InvalidData, NotAllowed, NotFound
 from kassa.ids import Kind, new_id, require_kind
 from kassa.model import Cart, LineItem, OperationKind, Order, PaymentCollection
 from kassa.store import carts, collections, operations
 from kassa.transitions import SessionStatus
-from kassa_sdk import CartSnapshot, Money, PlacedOrder, Record, Shopper
+from kassa_sdk import CartSnapshot, Money, MoneyError, PlacedOrder, Record, Shopper
+
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 
 
 class NewItem(Record):
     """A line for a cart: the price is the shop's, never the shopper's."""
 
-    title: str = Field(min_length=1)
-    quantity: int = Field(ge=1)
+    title: str = Field(min_length=1, max_length=1000, pattern=PRINTABLE)
+    quantity: int = Field(ge=1, le=1_000_000)
     unit_price: Money
-    variant_id: str | None = None
+    variant_id: str | None = Field(default=None, max_length=255, pattern=PRINTABLE)
 
 
 class NoOptions(BaseModel):
@@ -52,10 +54,12 @@ class EmbeddedCarts:
     def place_order(self, store_id: str, order: PlacedOrder, connection: Any) -> str:
         """Place the order; when it was placed before, note at most that it is paid now."""
         cart = required(connection, store_id, order.cart_id, for_update=True)
+        if cart.total != order.total:
+            raise Conflict(f"cart {cart.id} comes to {cart.total} now, not to {order.total}; complete it again")
         placed = carts.order_of(connection, store_id, order.cart_id)
         if placed is not None:
             if order.is_paid and not placed.is_paid:
-                carts.mark_paid(connection, order.cart_id)
+                carts.mark_paid(connection, store_id, order.cart_id)
             return placed.id
         if not cart.items:
             raise NotAllowed(f"cart {cart.id} is empty; there is nothing to order")
@@ -82,11 +86,12 @@ def create(  # what a cart is made of
 ) -> Cart:
     """Store a new cart.  Raises InvalidData for a price in another currency than the region's, or below zero."""
     lines = tuple(_line(item, index, currency) for index, item in enumerate(items))
+    total = _total(lines, currency)
     cart = Cart(
         id=new_id(Kind.CART),
         store_id=store_id,
         region_id=region_id,
-        total=Money.total((line.total for line in lines), currency),
+        total=total,
         shopper=shopper,
         items=lines,
         order_id=None,
@@ -100,6 +105,7 @@ def create(  # what a cart is made of
 
 def replace_items(connection: Connection, store_id: str, cart_id: str, items: Sequence[NewItem], now: datetime) -> Cart:
     """Give a cart other items.  Raises NotAllowed once it is ordered, or while a payment for it is under way."""
+    require_kind(Kind.CART, cart_id, "cart_id")
     collection = collections.find_by_cart(connection, store_id, cart_id)
     if collection is not None:
         # One order of locks everywhere: the collection, then its cart.
@@ -109,7 +115,7 @@ def replace_items(connection: Connection, store_id: str, cart_id: str, items: Se
     if cart.order_id is not None:
         raise NotAllowed(f"cart {cart.id} is ordered already ({cart.order_id}); create another cart")
     lines = tuple(_line(item, index, cart.total.currency) for index, item in enumerate(items))
-    total = Money.total((line.total for line in lines), cart.total.currency)
+    total = _total(lines, cart.total.currency)
     changed = cart.model_copy(update={"items": lines, "total": total, "updated_at": now})
     carts.replace_items(connection, changed, now)
     return changed
@@ -135,6 +141,13 @@ def order(connection: Connection, store_id: str, cart_id: str) -> Order | None:
 def newest_orders(connection: Connection, store_id: str, limit: int, offset: int) -> tuple[Order, ...]:
     """A page of the store's orders, newest first."""
     return carts.newest_orders(connection, store_id, limit, offset)
+
+
+def _total(lines: Sequence[LineItem], currency: str) -> Money:
+    try:
+        return Money.total((line.total for line in lines), currency)
+    except MoneyError as error:
+        raise InvalidData("items", f"expected a total that fits into 64 bits: {error}") from None
 
 
 def _line(item: NewItem, index: int, currency: str) -> LineItem:

@@ -6,8 +6,9 @@ from sqlalchemy import Connection
 
 from kassa import authorization
 from kassa.errors import Conflict, NotAllowed, PaymentDeclined, StillProcessing
-from kassa.model import PaymentCollection, PaymentSession
-from kassa.store import collections
+from kassa.model import OperationKind, PaymentCollection, PaymentSession
+from kassa.protocol import still_processing
+from kassa.store import collections, operations, sessions
 from kassa.transitions import SessionStatus
 from kassa.world import World
 from kassa_sdk import Action, CartSnapshot, PlacedOrder, Record
@@ -56,10 +57,10 @@ Completion = OrderPlaced | ActionNeeded | Refused | Processing
 def complete(world: World, cart_id: str) -> Completion:
     """Complete a cart.  See ``Engine.complete_cart``."""
     cart, collection = world.database.read(lambda connection: _cart_and_collection(world, connection, cart_id))
-    if cart.order_id is not None:
+    if cart.order_id is not None and not _waits_for_money(collection):
         return _placed_before(world, cart.order_id, collection)
     if not cart.total:
-        return _place(world, cart, None, is_paid=True)
+        return _place_for_nothing(world, cart)
     session = _session_to_pay(cart, collection)
     try:
         session = authorization.authorize(world, session.id)
@@ -72,33 +73,41 @@ def complete(world: World, cart_id: str) -> Completion:
     return _completed(world, cart, session)
 
 
+def _waits_for_money(collection: PaymentCollection | None) -> bool:
+    """Whether the order was placed before its money was there, and there is a session that may bring it."""
+    return collection is not None and not collection.order_is_paid and collection.live_session is not None
+
+
 def _placed_before(world: World, order_id: str, collection: PaymentCollection | None) -> OrderPlaced:
     """The same order again.  A crash may have come between the shop's order and our note of it; that is mended here."""
     if collection is None:
         return OrderPlaced(order_id=order_id, payment_collection=None)
     if collection.completed_at is None:
-        unnoted = collection.id
-        collection = world.database.transact(lambda connection: _note_order(world, connection, unnoted, order_id))
-    return OrderPlaced(order_id=order_id, payment_collection=collection, is_paid=bool(collection.payments))
+        unnoted, is_paid = collection.id, collection.has_promise
+        collection = world.database.transact(
+            lambda connection: _note_order(world, connection, unnoted, order_id, is_paid=is_paid)
+        )
+    return OrderPlaced(order_id=order_id, payment_collection=collection, is_paid=collection.order_is_paid)
 
 
-def _note_order(world: World, connection: Connection, collection_id: str, order_id: str) -> PaymentCollection:
+def _note_order(
+    world: World, connection: Connection, collection_id: str, order_id: str, *, is_paid: bool
+) -> PaymentCollection:
     collection = collections.lock(connection, world.store_id, collection_id)
-    collections.complete(connection, collection, order_id, world.clock())
+    collections.complete(connection, collection, order_id, world.clock(), is_paid=is_paid)
     return collections.load(connection, world.store_id, collection_id)
 
 
 def _completed(world: World, cart: CartSnapshot, session: PaymentSession) -> Completion:
-    collection_id = session.payment_collection_id
     match session.status:
         case SessionStatus.AUTHORIZED:
-            return _place(world, cart, collection_id, is_paid=True)
+            return _place(world, cart, session, is_paid=True)
         case SessionStatus.REQUIRES_MORE:
             assert session.action is not None, "a session that requires more says what"
             return ActionNeeded(payment_session=session, action=session.action)
         case SessionStatus.PENDING_AUTHORIZATION:
             if session.provider_id in world.region(cart.region_id).orders_while_pending:
-                return _place(world, cart, collection_id, is_paid=False)
+                return _place(world, cart, session, is_paid=False)
             return Processing(payment_session_id=session.id, operation_id=None, action=session.action)
         case SessionStatus.PENDING | SessionStatus.ERROR | SessionStatus.CANCELED:
             raise Conflict(
@@ -121,37 +130,65 @@ def _session_to_pay(cart: CartSnapshot, collection: PaymentCollection | None) ->
     session = collection.live_session
     if session is None:
         raise NotAllowed(f"payment collection {collection.id} has no payment session; create one")
-    if cart.total != session.amount:
-        raise Conflict(
-            f"cart {cart.id} comes to {cart.total} now, but payment session {session.id} is for {session.amount}; update it"
-        )
     return session
 
 
-def _place(world: World, cart: CartSnapshot, collection_id: str | None, *, is_paid: bool) -> OrderPlaced:
+def _place(world: World, cart: CartSnapshot, session: PaymentSession, *, is_paid: bool) -> OrderPlaced:
     """Place the order, and complete the collection: in one transaction where the cart driver shares the database."""
-    order = PlacedOrder(cart_id=cart.id, payment_collection_id=collection_id, total=cart.total, is_paid=is_paid)
+    order = PlacedOrder(
+        cart_id=cart.id, payment_collection_id=session.payment_collection_id, total=session.amount, is_paid=is_paid
+    )
+    if not world.carts.shares_database:
+        world.database.transact(lambda connection: _require_payable(world, connection, session, is_paid=is_paid))
     order_id = None if world.carts.shares_database else world.carts.place_order(world.store_id, order, None)
 
     def place(connection: Connection) -> OrderPlaced:
-        if collection_id is None:
-            placed = order_id or world.carts.place_order(world.store_id, order, connection)
-            return OrderPlaced(order_id=placed, payment_collection=None, is_paid=is_paid)
-        collection = collections.lock(connection, world.store_id, collection_id)
-        placed = order_id or _recheck_and_place(world, connection, order, collection)
-        completed = _note_order(world, connection, collection_id, placed)
+        if order_id is None:
+            _require_payable(world, connection, session, is_paid=is_paid)
+        placed = order_id or world.carts.place_order(world.store_id, order, connection)
+        completed = _note_order(world, connection, session.payment_collection_id, placed, is_paid=is_paid)
         return OrderPlaced(order_id=placed, payment_collection=completed, is_paid=is_paid)
 
     return world.database.transact(place)
 
 
-def _recheck_and_place(world: World, connection: Connection, order: PlacedOrder, collection: PaymentCollection) -> str:
-    cart = world.cart(order.cart_id, connection)
-    if cart.order_id is not None:
-        return cart.order_id
-    if cart.total != collection.amount:
+def _require_payable(world: World, connection: Connection, session: PaymentSession, *, is_paid: bool) -> None:
+    """Whether an order may be placed for this session at this moment.  Raises Conflict, StillProcessing.
+
+    Under the lock of the collection: what was read before the provider was called may have changed since.
+    """
+    collection = collections.lock(connection, world.store_id, session.payment_collection_id)
+    now_stored = sessions.load(connection, world.store_id, session.id)
+    expected = SessionStatus.AUTHORIZED if is_paid else SessionStatus.PENDING_AUTHORIZATION
+    if now_stored.status is not expected or (is_paid and not collection.has_promise):
         raise Conflict(
-            f"cart {cart.id} comes to {cart.total} now, but {collection.amount} is authorized; "
+            f"payment session {session.id} became {now_stored.status.value} meanwhile; complete the cart again"
+        )
+    for operation in operations.open_of_session(connection, session.store_id, session.id):
+        if operation.kind is OperationKind.CANCEL:
+            raise still_processing(operation)
+    cart = world.cart(collection.cart_id or "", connection)
+    if cart.total != now_stored.amount:
+        raise Conflict(
+            f"cart {cart.id} comes to {cart.total} now, but {now_stored.amount} is authorized; "
             f"cancel that payment, or restore the cart, and complete it again"
         )
-    return world.carts.place_order(world.store_id, order, connection)
+
+
+def _place_for_nothing(world: World, cart: CartSnapshot) -> OrderPlaced:
+    """Place the order of a cart that costs nothing; a payment that was begun for it must be given up first."""
+    order = PlacedOrder(cart_id=cart.id, payment_collection_id=None, total=cart.total)
+    order_id = None if world.carts.shares_database else world.carts.place_order(world.store_id, order, None)
+
+    def place(connection: Connection) -> OrderPlaced:
+        collection = collections.find_by_cart(connection, world.store_id, cart.id)
+        if collection is not None and (collection.live_session is not None or collection.has_promise):
+            raise NotAllowed(
+                f"cart {cart.id} costs nothing now; give up its payment ({collection.id}), and complete it again"
+            )
+        placed = order_id or world.carts.place_order(world.store_id, order, connection)
+        if collection is not None:
+            collection = _note_order(world, connection, collection.id, placed, is_paid=True)
+        return OrderPlaced(order_id=placed, payment_collection=collection)
+
+    return world.database.transact(place)

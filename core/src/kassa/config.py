@@ -4,18 +4,20 @@ Every mistake is reported with its file, line, field and what was expected.  Sec
 (``env:NAME``, ``file:PATH``).  Environment variables override single settings: ``KASSA_DATABASE__URL``.
 """
 
+import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from kassa.config_file import ConfigFile, Location, has
 from kassa.errors import ConfigurationError, Mistake
@@ -25,6 +27,13 @@ MISTAKEN = "mistaken"
 """Stands for the plugin of a provider whose own settings are mistaken."""
 
 _NAME = r"^[a-z][a-z0-9-]{0,39}$"
+_NAME_IN_WORDS = "at most 40 lower-case letters, digits and '-', beginning with a letter"
+
+THE_ENVIRONMENT = "the environment"
+"""Stands for the name of a file in a mistake that is in a variable."""
+
+_PREFIX = "KASSA_"
+_OTHER_PEOPLES = ("KASSA_TEST_", "KASSA_SIMULATOR_")
 
 
 class _Section(BaseModel):
@@ -58,8 +67,8 @@ class RuleSettings(_Section):
     provider: str
     amount_min: str | None = None
     amount_max: str | None = None
-    countries: tuple[str, ...] | None = None
-    customer_groups: tuple[str, ...] | None = None
+    countries: tuple[str, ...] | None = Field(default=None, min_length=1)
+    customer_groups: tuple[str, ...] | None = Field(default=None, min_length=1)
     reason: str = Field(min_length=1)
 
 
@@ -80,7 +89,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
-        env_prefix="KASSA_",
+        env_prefix=_PREFIX,
         env_nested_delimiter="__",
         nested_model_default_partial_update=True,
     )
@@ -120,6 +129,8 @@ def text_of(path: Path) -> str:
     """The text of a configuration file.  Raises ConfigurationError."""
     try:
         return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([Mistake(str(path), None, "", "is not UTF-8; save it as UTF-8")]) from error
     except OSError as error:
         message = f"cannot be read ({error.strerror}); write one with `kassa init`"
         raise ConfigurationError([Mistake(str(path), None, "", message)]) from error
@@ -141,9 +152,10 @@ def examine(text: str, name: str) -> tuple[Configuration | None, list[Mistake]]:
     except tomllib.TOMLDecodeError as error:
         return None, [Mistake(name, file.line_of_broken_statement(), "", f"is not TOML: {error}")]
     settings, mistakes = _validate(data, file)
+    mistakes += _check_environment()
     if settings is None:
-        return None, mistakes
-    mistakes += _cross_check(settings, file)
+        return None, in_order(mistakes)
+    mistakes += [*_check_password(data, file), *_cross_check(settings, file)]
     return Configuration(settings, file), in_order(mistakes)
 
 
@@ -152,10 +164,12 @@ def in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
     return sorted(dict.fromkeys(mistakes), key=lambda mistake: mistake.line or 0)
 
 
-def describe(error: ValidationError, location: Location, file: ConfigFile) -> list[Mistake]:
-    """The mistakes that pydantic found below this location, in words."""
+def describe(
+    error: ValidationError, location: Location, file: ConfigFile, scrubbed: Callable[[str], str] = str
+) -> list[Mistake]:
+    """The mistakes that pydantic found below this location, in words; ``scrubbed`` is given those of a plugin's validator."""
     return [
-        file.mistake((*location, *problem["loc"]), _in_words(problem, location))
+        file.mistake((*location, *problem["loc"]), _in_words(problem, location, scrubbed))
         for problem in error.errors(include_url=False, include_input=False)
     ]
 
@@ -166,6 +180,9 @@ def _validate(data: dict[str, Any], file: ConfigFile) -> tuple[Settings | None, 
         return None, reserved
     try:
         return Settings(**data), []
+    except SettingsError as error:
+        message = f"{error}; expected JSON, or a variable for a single setting such as KASSA_DATABASE__URL"
+        return None, [Mistake(THE_ENVIRONMENT, None, "", message)]
     except ValidationError as error:
         mistakes = describe(error, (), file)
         return _without_mistaken_parts(data, error), mistakes
@@ -194,7 +211,22 @@ def _take_out(data: Any, location: tuple[str | int, ...]) -> None:
     del data[location[-1]]
 
 
-def _in_words(problem: Mapping[str, Any], location: Location) -> str:
+def names_a_database(url: str) -> bool:
+    """Whether this is the URL of a database that kassa can keep payments in."""
+    parsed = _parsed(url)
+    if parsed is None or parsed.drivername.partition("+")[0] not in ("sqlite", "postgresql", "postgres"):
+        return False
+    return not re.search(r"[\[\]]", parsed.host or "")
+
+
+def _parsed(url: str) -> URL | None:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        return None
+
+
+def _in_words(problem: Mapping[str, Any], location: Location, scrubbed: Callable[[str], str]) -> str:
     key = str(problem["loc"][-1]) if problem["loc"] else ""
     match problem["type"]:
         case "extra_forbidden":
@@ -204,9 +236,11 @@ def _in_words(problem: Mapping[str, Any], location: Location) -> str:
         case "missing":
             return "is missing; add it"
         case "string_pattern_mismatch":
-            return "expected lower-case letters, digits and '-', beginning with a letter, such as 'stripe-eu'"
+            return f"expected {_NAME_IN_WORDS}, such as 'stripe-eu'"
+        case "too_short":
+            return "has too few entries; name at least one"
         case _:
-            return str(problem["msg"])
+            return scrubbed(str(problem["msg"]))
 
 
 def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
@@ -226,7 +260,7 @@ def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
 
 
 def _cross_check(settings: Settings, file: ConfigFile) -> list[Mistake]:
-    mistakes = [*_check_database(settings, file), *_check_provider_names(settings, file)]
+    mistakes = [*_check_database(settings, file), *_check_names(settings, file)]
     countries: dict[str, str] = {}
     for region_id, region in settings.regions.items():
         mistakes += _check_region(region_id, region, settings, file)
@@ -240,25 +274,42 @@ def _cross_check(settings: Settings, file: ConfigFile) -> list[Mistake]:
     return mistakes
 
 
+def _check_environment() -> Iterator[Mistake]:
+    """Variables that look like settings and set nothing."""
+    for name in sorted(os.environ):
+        section, separator, key = name.upper().removeprefix(_PREFIX).partition("__")
+        is_ours = name.upper().startswith(_PREFIX) and not name.upper().startswith(_OTHER_PEOPLES)
+        if is_ours and separator and section.lower() not in Settings.model_fields:
+            close = get_close_matches(section.lower(), Settings.model_fields, n=1)
+            hint = f"did you mean {_PREFIX}{close[0].upper()}__{key}?" if close else "unset it"
+            yield Mistake(THE_ENVIRONMENT, None, name, f"sets nothing; {hint}")
+
+
 def _check_database(settings: Settings, file: ConfigFile) -> Iterator[Mistake]:
     url = settings.database.url
-    if url.startswith(("env:", "file:")):
-        return
-    parts = urlsplit(url)
-    if parts.scheme.partition("+")[0] not in ("sqlite", "postgresql", "postgres"):
+    if not url.startswith(("env:", "file:")) and not names_a_database(url):
         yield file.mistake(("database", "url"), "expected sqlite:///FILE or postgresql://USER@HOST/NAME")
-    elif parts.password is not None:
+
+
+def _check_password(data: dict[str, Any], file: ConfigFile) -> Iterator[Mistake]:
+    """Only what stands in the file: the environment is the right place for a password."""
+    where: Location = ("database", "url")
+    url = _parsed(str(data["database"]["url"])) if has(data, where) else None
+    if url is not None and (url.password is not None or {"password", "sslpassword"} & {key.lower() for key in url.query}):
         message = (
             'has a password in it; put the whole URL into an environment variable and write url = "env:DATABASE_URL"'
         )
-        yield file.mistake(("database", "url"), message)
+        yield file.mistake(where, message)
 
 
-def _check_provider_names(settings: Settings, file: ConfigFile) -> Iterator[Mistake]:
-    for name in settings.providers:
-        if not re.fullmatch(_NAME, name):
-            message = "an instance is named with lower-case letters, digits and '-', beginning with a letter"
-            yield file.mistake(("providers", name), message)
+def _check_names(settings: Settings, file: ConfigFile) -> Iterator[Mistake]:
+    for section, names, what in (
+        ("providers", settings.providers, "an instance"),
+        ("regions", settings.regions, "a region"),
+    ):
+        for name in names:
+            if not re.fullmatch(_NAME, name):
+                yield file.mistake((section, name), f"{what} is named with {_NAME_IN_WORDS}")
 
 
 def _check_region(region_id: str, region: RegionSettings, settings: Settings, file: ConfigFile) -> list[Mistake]:
@@ -269,10 +320,7 @@ def _check_region(region_id: str, region: RegionSettings, settings: Settings, fi
     except MoneyError as error:
         mistakes.append(file.mistake((*here, "currency"), str(error)))
         return mistakes
-    for country in region.countries:
-        if not re.fullmatch("[A-Z]{2}", country):
-            message = f"{country!r} is not a country; expected ISO 3166 codes such as 'DE'"
-            mistakes.append(file.mistake((*here, "countries"), message))
+    mistakes += _check_countries((*here, "countries"), region.countries, file)
     for provider in sorted(set(region.providers) - set(settings.providers)):
         mistakes.append(file.mistake((*here, "providers"), _no_such_provider(provider, settings.providers)))
     if len(set(region.providers)) < len(region.providers):
@@ -287,13 +335,29 @@ def _check_region(region_id: str, region: RegionSettings, settings: Settings, fi
 def _check_rule(here: Location, rule: RuleSettings, region: RegionSettings, file: ConfigFile) -> Iterator[Mistake]:
     if rule.provider not in region.providers:
         yield file.mistake((*here, "provider"), f"{rule.provider!r} is not among this region's providers")
-    for field in ("amount_min", "amount_max"):
-        amount = getattr(rule, field)
+    yield from _check_countries((*here, "countries"), rule.countries or (), file)
+    yield from _check_amounts(here, rule, region.currency, file)
+
+
+def _check_countries(where: Location, countries: Iterable[str], file: ConfigFile) -> Iterator[Mistake]:
+    for country in countries:
+        if not re.fullmatch("[A-Z]{2}", country):
+            yield file.mistake(where, f"{country!r} is not a country; expected ISO 3166 codes such as 'DE'")
+
+
+def _check_amounts(here: Location, rule: RuleSettings, currency: str, file: ConfigFile) -> Iterator[Mistake]:
+    bounds = {}
+    for field, written in (("amount_min", rule.amount_min), ("amount_max", rule.amount_max)):
         try:
-            if amount is not None:
-                Money.parse(amount, region.currency)
+            if written is not None:
+                bounds[field] = Money.parse(written, currency)
         except MoneyError as error:
             yield file.mistake((*here, field), str(error))
+        if written is not None and field in bounds and written.startswith("-"):
+            yield file.mistake((*here, field), f"{written} is negative; no amount to be paid is")
+    if len(bounds) == len(("amount_min", "amount_max")) and bounds["amount_min"] > bounds["amount_max"]:
+        message = f"{bounds['amount_min']} is above amount_max, {bounds['amount_max']}; no amount is inside both"
+        yield file.mistake((*here, "amount_min"), message)
 
 
 def _no_such_provider(name: str, known: Mapping[str, Any]) -> str:

@@ -20,6 +20,8 @@ from kassa.world import World
 from kassa_sdk import JsonObject, Money, Record, Shopper
 
 LARGEST_PAGE = 1000
+LONGEST_TEXT = 1000
+LONGEST_STORE_ID = 64
 _JSON_OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject, config=ConfigDict(allow_inf_nan=False))
 
 
@@ -46,6 +48,8 @@ class Engine:
 
     def for_store(self, store_id: str) -> "Engine":
         """The same engine for another store (tenant); neither sees anything of the other."""
+        if not store_id or len(store_id) > LONGEST_STORE_ID or not store_id.isprintable():
+            raise InvalidData("store_id", f"expected 1 to {LONGEST_STORE_ID} printable characters")
         return Engine(replace(self._world, store_id=store_id))
 
     def close(self) -> None:
@@ -181,7 +185,7 @@ class Engine:
 
         A refund that the provider takes its time for stays in ``Payment.refunding`` until it is settled.
         """
-        return settlement.refund(self._world, payment_id, amount, reason)
+        return settlement.refund(self._world, payment_id, amount, None if reason is None else _text("reason", reason))
 
     def cancel_payment(self, payment_id: str) -> Payment:
         """Give up what was not captured; refused while a capture is in doubt."""
@@ -216,7 +220,10 @@ class Engine:
         ``provider_reference`` is what the provider calls the capture or refund.
         """
         decision = recovery.Decision(
-            has_succeeded=has_succeeded, who=who, why=why, provider_reference=provider_reference
+            has_succeeded=has_succeeded,
+            who=_text("who", who),
+            why=_text("why", why),
+            provider_reference=_text("provider_reference", provider_reference),
         )
         return recovery.resolve(self._world, operation_id, decision)
 
@@ -255,6 +262,12 @@ def _json(field: str, value: JsonObject | None) -> JsonObject:
         problem = error.errors()[0]
         place = ".".join((field, *map(str, problem["loc"])))
         raise InvalidData(place, f"expected a JSON object ({problem['msg']})") from None
+
+
+def _text(field: str, value: str) -> str:
+    if len(value) > LONGEST_TEXT or any(ord(character) < ord(" ") and character not in "\n\t" for character in value):
+        raise InvalidData(field, f"expected at most {LONGEST_TEXT} characters without control characters")
+    return value
 
 
 def _require_page(limit: int, offset: int) -> None:

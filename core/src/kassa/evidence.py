@@ -16,8 +16,9 @@ from kassa.amounts import cancelable
 from kassa.ids import Kind, new_id
 from kassa.model import Operation, OperationKind, Payment, PaymentSession
 from kassa.store import collections, events, operations, payments, sessions
-from kassa.transitions import RESERVING, OperationStatus, SessionStatus
+from kassa.transitions import RESERVING, SESSION_MOVES, OperationStatus, SessionStatus
 from kassa_sdk import (
+    Action,
     ActionRequired,
     Declined,
     JsonObject,
@@ -28,9 +29,13 @@ from kassa_sdk import (
     PaymentFacts,
     Pending,
     Portions,
+    RefundRequest,
     Succeeded,
     Unknown,
 )
+
+LONGEST_RECORD = 8_000
+"""Characters of a provider's answer that are kept for a person to read."""
 
 GRACE = timedelta(seconds=60)
 """How long the shopper who paid is left to come back for the order, before the worker places it."""
@@ -48,9 +53,20 @@ class _Scene:
     operation: Operation
     session: PaymentSession
     payment: Payment | None
+    answer: str | None = None
+    reference: str | None = None
 
     def move(self, following: OperationStatus, cause: str | None = None, due_at: datetime | None = None) -> Operation:
-        return operations.move(self.connection, self.operation, following, self.now, cause=cause, due_at=due_at)
+        return operations.move(
+            self.connection, self.operation, following, self.now, cause=cause, answer=self.answer, due_at=due_at
+        )
+
+    def move_session(self, following: SessionStatus, action: Action | None = None, failure: str | None = None) -> None:
+        """Move the session, where its table allows it: evidence about one attempt does not undo that of another."""
+        if following is self.session.status or following in SESSION_MOVES[self.session.status]:
+            sessions.move(self.connection, self.session, following, self.now, action=action, failure=failure)
+        else:
+            _alarm(self, "kassa.alarm.overtaken", f"its session is {self.session.status.value} already")
 
     def the_payment(self) -> Payment:
         assert self.payment is not None, "captures and refunds are planned for a payment"
@@ -64,9 +80,9 @@ def apply(
 
     ``is_decision``: a person says it; only then does a failure end a review.
 
-    Raises nothing that evidence could cause: what does not fit is put under review.
+    Negative or vague evidence counts only for the send that it answers; that money has moved counts always.
     """
-    scene = _open(connection, operation, now)
+    scene = _heard(_open(connection, operation, now), outcome)
     if is_decision and scene.operation.status is OperationStatus.REVIEW and isinstance(outcome, Declined):
         return _failed(scene, f"decided: {outcome.reason}")
     if _is_overtaken(scene.operation, outcome) or _is_of_an_old_send(scene.operation, operation, outcome):
@@ -88,12 +104,22 @@ def apply(
             assert_never(outcome)
 
 
+def set_aside(connection: Connection, operation: Operation, outcome: Outcome, cause: str, now: datetime) -> Operation:
+    """What came of a call cannot be merged: keep it, and lay the operation before a person."""
+    scene = _heard(_open(connection, operation, now), outcome)
+    return _review(scene, cause)
+
+
 def review(connection: Connection, operation: Operation, cause: str, now: datetime) -> Operation:
     """Nothing more can be found out: lay the operation before a person, unless it was settled meanwhile."""
     scene = _open(connection, operation, now)
     if scene.operation.status not in (OperationStatus.UNKNOWN, OperationStatus.PENDING):
         return scene.operation
     return _review(scene, cause)
+
+
+def _heard(scene: _Scene, outcome: Outcome) -> _Scene:
+    return replace(scene, answer=_for_the_record(outcome), reference=_reference_in(outcome))
 
 
 def _open(connection: Connection, operation: Operation, now: datetime) -> _Scene:
@@ -125,11 +151,14 @@ def _is_overtaken(operation: Operation, outcome: Outcome) -> bool:
     """Whether something at least as strong is known already."""
     match outcome:
         case Succeeded():
-            return operation.status is OperationStatus.SUCCEEDED
+            return operation.status in (OperationStatus.SUCCEEDED, OperationStatus.CANCELED)
         case Declined():
             return _STRENGTH[operation.status] >= _STRENGTH[OperationStatus.FAILED]
-        case Pending() | ActionRequired():
+        case ActionRequired():
             return _STRENGTH[operation.status] >= _STRENGTH[OperationStatus.PENDING]
+        case Pending():
+            waits_for_the_shopper = operation.status is OperationStatus.REQUIRES_MORE
+            return _STRENGTH[operation.status] >= _STRENGTH[OperationStatus.PENDING] and not waits_for_the_shopper
         case Unknown() | NotSent():
             return operation.status is not OperationStatus.IN_FLIGHT
         case _:
@@ -137,8 +166,16 @@ def _is_overtaken(operation: Operation, outcome: Outcome) -> bool:
 
 
 def _is_of_an_old_send(current: Operation, sent: Operation, outcome: Outcome) -> bool:
-    """Whether this only says that an earlier send is not known to have arrived, while another is on its way."""
-    return isinstance(outcome, Unknown | NotSent) and current.generation != sent.generation
+    """Whether this says, of an earlier send, anything but that money has moved, while another is on its way."""
+    if isinstance(outcome, Unknown | NotSent):
+        return current.generation != sent.generation
+    return not isinstance(outcome, Succeeded) and current.attempt_key != sent.attempt_key
+
+
+def _for_the_record(outcome: Outcome) -> str:
+    # Without what the storefront is given: that may be a secret of the shopper's.
+    text = outcome.model_dump_json(exclude={"data": True, "action": True}, exclude_none=True)
+    return text[:LONGEST_RECORD].replace("\\u0000", "")
 
 
 def _succeeded(scene: _Scene, outcome: Succeeded) -> Operation:
@@ -164,9 +201,9 @@ def _succeeded(scene: _Scene, outcome: Succeeded) -> Operation:
             assert_never(scene.operation.kind)
 
 
-def _contradiction(scene: _Scene, facts: PaymentFacts) -> str | None:
-    """What in these facts is not what was asked; None when all of it is."""
-    operation, session = scene.operation, scene.session
+def _mistaken_identity(scene: _Scene, facts: PaymentFacts) -> str | None:
+    """Whether these facts are about another payment; None when they are about this one."""
+    session = scene.session
     if facts.our_reference not in (None, session.id):
         return f"the answer is about {facts.our_reference}, not about {session.id}"
     if session.provider_reference not in (None, facts.provider_reference):
@@ -174,13 +211,22 @@ def _contradiction(scene: _Scene, facts: PaymentFacts) -> str | None:
     foreign = {amount.currency for amount in facts.amounts()} - {session.amount.currency}
     if foreign:
         return f"the answer is in {', '.join(sorted(foreign))}, not in {session.amount.currency}"
+    return None
+
+
+def _contradiction(scene: _Scene, facts: PaymentFacts) -> str | None:
+    """What in these facts is not what was asked; None when all of it is."""
+    mistaken = _mistaken_identity(scene, facts)
+    if mistaken is not None:
+        return mistaken
+    operation = scene.operation
     match operation.kind:
         case OperationKind.AUTHORIZE:
             return _wrong_authorization(operation, facts)
         case OperationKind.CAPTURE:
-            return _wrong_movement(operation, facts.captures)
+            return _wrong_movement(scene, facts.captures)
         case OperationKind.REFUND:
-            return _wrong_movement(operation, facts.refunds)
+            return _wrong_movement(scene, facts.refunds)
         case OperationKind.INITIATE | OperationKind.UPDATE:
             taken = facts.captured or facts.authorized
             return f"{taken} was taken when nothing was to be" if taken else None
@@ -198,20 +244,36 @@ def _wrong_authorization(operation: Operation, facts: PaymentFacts) -> str | Non
         return f"{promised} is authorized, {operation.amount} was asked for"
     if facts.captured is not None and facts.captured > promised:
         return f"{facts.captured} is captured, only {promised} is authorized"
-    return None
+    if facts.condition not in (None, "open", "authorized"):
+        return f"{promised} is authorized, and yet it is {facts.condition}"
+    if facts.refunded or facts.returned or facts.disputed:
+        return f"{promised} is authorized, and some of it is given back or disputed already"
+    return _wrong_sale(facts)
 
 
-def _wrong_movement(operation: Operation, movements: tuple[Movement, ...]) -> str | None:
+def _wrong_sale(facts: PaymentFacts) -> str | None:
+    taken = [movement for movement in facts.captures if movement.status == "succeeded"]
+    if not facts.captures or (len(taken) == len(facts.captures) == 1 and facts.captured == taken[0].amount):
+        return None
+    return "an immediate sale is one capture of what is captured in total"
+
+
+def _wrong_movement(scene: _Scene, movements: tuple[Movement, ...]) -> str | None:
+    operation = scene.operation
     own = [movement for movement in movements if movement.attempt_key == operation.attempt_key]
     if len(own) != 1:
         return f"the answer has {len(own)} movements with the key {operation.attempt_key}, expected one"
     if own[0].amount != operation.amount:
         return f"{own[0].amount} was moved, {operation.amount} was asked for"
+    if payments.is_known(scene.connection, scene.the_payment(), own[0].provider_reference):
+        return f"{own[0].provider_reference} is in our books already, for another capture or refund"
     return None
 
 
 def _review(scene: _Scene, cause: str) -> Operation:
     _alarm(scene, "kassa.alarm.review", cause)
+    if scene.session.provider_reference is None and scene.reference is not None:
+        sessions.remember(scene.connection, scene.session, scene.reference, None, scene.now)
     if scene.operation.status in (OperationStatus.FAILED, OperationStatus.REVIEW, OperationStatus.CANCELED):
         return scene.operation
     return scene.move(OperationStatus.REVIEW, cause)
@@ -226,22 +288,27 @@ def _initiated(scene: _Scene) -> Operation:
     if scene.session.status is SessionStatus.CANCELED:
         # It was replaced while nobody knew whether it had begun.  Now it is known, so it must be closed.
         operations.add(scene.connection, intents.planned(intents.close(scene.session, scene.now)))
-    return scene.move(OperationStatus.SUCCEEDED)
+    return _settled(scene)
 
 
 def _updated(scene: _Scene) -> Operation:
     assert scene.operation.amount is not None, "an update is planned with its amount"
     sessions.set_amount(scene.connection, scene.session, scene.operation.amount, scene.now)
-    return scene.move(OperationStatus.SUCCEEDED)
+    return _settled(scene)
 
 
 def _authorized(scene: _Scene, facts: PaymentFacts) -> Operation:
     if scene.payment is not None:
         # An earlier attempt of the same session succeeded late; this is the same promise again.
         return _settled(scene)
+    other = payments.find_by_reference(
+        scene.connection, scene.session.store_id, scene.session.provider_id, facts.provider_reference
+    )
+    if other is not None:
+        return _review(scene, f"{facts.provider_reference} is the payment {other.id} already")
     if scene.session.status is SessionStatus.CANCELED:
         _alarm(scene, "kassa.alarm.surplus", "a session that was given up is paid after all")
-    sessions.move(scene.connection, scene.session, SessionStatus.AUTHORIZED, scene.now)
+    scene.move_session(SessionStatus.AUTHORIZED)
     payment = _new_payment(scene.session, facts.provider_reference, scene.now)
     payments.add(scene.connection, payment)
     collections.expect_completion(scene.connection, payment.payment_collection_id, scene.now + GRACE)
@@ -293,7 +360,7 @@ def _booked(scene: _Scene, movement: Movement) -> Operation:
         payments.book_capture(scene.connection, scene.the_payment(), movement, scene.operation, scene.now)
     else:
         request = intents.request_of(scene.operation)
-        reason = getattr(request, "reason", None)
+        reason = request.reason if isinstance(request, RefundRequest) else None
         payments.book_refund(scene.connection, scene.the_payment(), movement, scene.operation, reason, scene.now)
     return _settled(scene)
 
@@ -313,7 +380,7 @@ def _canceled(scene: _Scene, facts: PaymentFacts) -> Operation:
 
 def _session_closed(scene: _Scene) -> None:
     if scene.session.is_live:
-        sessions.move(scene.connection, scene.session, SessionStatus.CANCELED, scene.now)
+        scene.move_session(SessionStatus.CANCELED)
     for other in operations.open_of_session(scene.connection, scene.session.store_id, scene.session.id):
         if other.id != scene.operation.id:
             _end(replace(scene, operation=other), "its session was closed at the provider")
@@ -325,9 +392,9 @@ def _payment_canceled(scene: _Scene, payment: Payment) -> None:
     if released:
         payments.book_cancel(scene.connection, payment, released, scene.now)
     collection = collections.load(scene.connection, payment.store_id, payment.payment_collection_id)
-    if not payment.captured and collection.order_id is None:
+    if not payment.captured and not payment.capturing and collection.order_id is None:
         # Nothing was ordered: the collection's place is free for another session.
-        sessions.move(scene.connection, scene.session, SessionStatus.CANCELED, scene.now)
+        scene.move_session(SessionStatus.CANCELED)
 
 
 def _action_required(scene: _Scene, outcome: ActionRequired) -> Operation:
@@ -337,18 +404,17 @@ def _action_required(scene: _Scene, outcome: ActionRequired) -> Operation:
         return _review(scene, f"the answer is about {outcome.provider_reference}")
     scene = _remembering(scene, outcome.provider_reference, outcome.data)
     if scene.session.is_live:
-        status = SessionStatus.REQUIRES_MORE
-        sessions.move(scene.connection, scene.session, status, scene.now, action=outcome.action)
+        scene.move_session(SessionStatus.REQUIRES_MORE, action=outcome.action)
     return scene.move(OperationStatus.REQUIRES_MORE)
 
 
 def _pending(scene: _Scene, outcome: Pending) -> Operation:
-    if scene.session.provider_reference not in (None, outcome.facts.provider_reference):
-        return _review(scene, f"the answer is about {outcome.facts.provider_reference}")
+    mistaken = _mistaken_identity(scene, outcome.facts)
+    if mistaken is not None:
+        return _review(scene, mistaken)
     scene = _remembering(scene, outcome.facts.provider_reference, outcome.data)
     if scene.operation.kind is OperationKind.AUTHORIZE and scene.session.is_live:
-        status = SessionStatus.PENDING_AUTHORIZATION
-        sessions.move(scene.connection, scene.session, status, scene.now, action=outcome.action)
+        scene.move_session(SessionStatus.PENDING_AUTHORIZATION, action=outcome.action)
     return _wait(scene, outcome.expected_by)
 
 
@@ -375,7 +441,7 @@ def _end(scene: _Scene, cause: str, *, fails_session: bool = False) -> Operation
     """Definitive failure: frees what was reserved."""
     _release(scene)
     if fails_session and scene.session.is_live:
-        sessions.move(scene.connection, scene.session, SessionStatus.ERROR, scene.now, failure=cause)
+        scene.move_session(SessionStatus.ERROR, failure=cause)
     if scene.operation.status is OperationStatus.PLANNED:
         return scene.move(OperationStatus.CANCELED, cause)
     return scene.move(OperationStatus.FAILED, cause)
@@ -384,6 +450,8 @@ def _end(scene: _Scene, cause: str, *, fails_session: bool = False) -> Operation
 def _settled(scene: _Scene) -> Operation:
     if scene.operation.status is OperationStatus.FAILED:
         _alarm(scene, "kassa.alarm.late_success", "it had failed, and succeeded after all")
+    if scene.operation.status is OperationStatus.PLANNED:
+        return scene.move(OperationStatus.CANCELED, "it is not needed: what it was to do is done")
     return scene.move(OperationStatus.SUCCEEDED)
 
 
@@ -395,6 +463,19 @@ def _release(scene: _Scene) -> None:
         payments.release_capture(scene.connection, scene.the_payment(), operation.amount)
     elif operation.kind is OperationKind.REFUND:
         payments.release_refund(scene.connection, scene.the_payment(), operation.amount)
+
+
+def _reference_in(outcome: Outcome) -> str | None:
+    """What the provider calls the payment, as its answer tells."""
+    match outcome:
+        case Succeeded() | Pending():
+            return outcome.facts.provider_reference
+        case ActionRequired() | Declined():
+            return outcome.provider_reference
+        case NotSent() | Unknown():
+            return None
+        case _:
+            assert_never(outcome)
 
 
 def _alarm(scene: _Scene, name: str, cause: str) -> None:

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from kassa.ids import Kind, new_id
 from kassa.model import Operation, OperationKind, Payment, PaymentSession
-from kassa.transitions import OperationStatus
+from kassa.transitions import OPEN_OPERATION, OperationStatus
 from kassa_sdk import (
     ActionRequest,
     AuthorizeRequest,
@@ -42,6 +42,43 @@ REQUESTS: Mapping[str, type[ProviderRequest]] = {
     "cancel": CancelRequest,
 }
 """The request that each hook takes."""
+
+_ALWAYS = OPEN_OPERATION
+_WAITING = frozenset({OperationStatus.REQUIRES_MORE, OperationStatus.PENDING})
+
+MAY_RUN_BESIDE: Mapping[OperationKind, Mapping[OperationKind, frozenset[OperationStatus]]] = {
+    OperationKind.INITIATE: {},
+    OperationKind.AUTHORIZE: {},
+    OperationKind.UPDATE: {},
+    # Closing ends what waits for the shopper or for the provider; an initiation that never answered needs no closing yet.
+    OperationKind.CANCEL: {
+        OperationKind.AUTHORIZE: _WAITING,
+        OperationKind.INITIATE: frozenset({OperationStatus.UNKNOWN, OperationStatus.PENDING}),
+        OperationKind.REFUND: _ALWAYS,
+    },
+    # Their amounts are reserved, so they cannot take the same money twice.
+    OperationKind.CAPTURE: {OperationKind.CAPTURE: _ALWAYS, OperationKind.REFUND: _ALWAYS},
+    OperationKind.REFUND: {
+        OperationKind.CAPTURE: _ALWAYS,
+        OperationKind.REFUND: _ALWAYS,
+        OperationKind.CANCEL: _ALWAYS,
+    },
+}
+"""Which open operations of a session do not hinder the beginning of another: kind begun, kind open, its statuses."""
+
+
+def hinders(open_operation: Operation, beginning: OperationKind, now: datetime) -> bool:
+    """Whether an operation of this kind must wait for the open one."""
+    status = open_operation.status
+    if status is OperationStatus.IN_FLIGHT and not is_leased(open_operation, now):
+        status = OperationStatus.UNKNOWN
+    return status not in MAY_RUN_BESIDE[beginning].get(open_operation.kind, frozenset())
+
+
+def is_leased(operation: Operation, now: datetime) -> bool:
+    """Whether somebody holds the operation at this moment."""
+    return operation.lease_until is not None and operation.lease_until > now
+
 
 RequestFor = Callable[[str], ProviderRequest]
 """Builds the request for an attempt key."""
@@ -86,6 +123,7 @@ def intent(  # an operation is this many facts
         lease_until=now + LEASE,
         due_at=now + LEASE,
         cause=None,
+        answer=None,
         created_at=now,
         updated_at=now,
     )

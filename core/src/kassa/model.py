@@ -42,12 +42,14 @@ class PaymentSession(Record):
     """One try to pay through one provider.
 
     ``data`` is what the provider returned last, for the storefront to read; ``action`` is set while the shopper must act.
-    ``failure`` says why it stands in error.
+    ``failure`` says why it stands in error.  ``place`` is the place in its collection that it holds while it is live; None
+    for one that was given up and paid after all, which is surplus.
     """
 
     id: str
     store_id: str
     payment_collection_id: str
+    place: int | None
     provider_id: str
     amount: Money
     status: SessionStatus
@@ -62,7 +64,7 @@ class PaymentSession(Record):
     @property
     def is_live(self) -> bool:
         """Whether it holds its place in the collection."""
-        return self.status in LIVE_SESSION
+        return self.status in LIVE_SESSION and self.place is not None
 
 
 class Payment(Record):
@@ -130,12 +132,18 @@ class PaymentCollection(Record):
     region_id: str
     cart_id: str | None
     order_id: str | None
+    order_is_paid: bool
     amount: Money
     sessions: tuple[PaymentSession, ...] = ()
     payments: tuple[Payment, ...] = ()
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
+
+    @property
+    def has_promise(self) -> bool:
+        """Whether a payment stands: authorized, in part or whole captured, not given up."""
+        return any(payment.status is PaymentStatus.AUTHORIZED for payment in self.payments)
 
     @property
     def live_session(self) -> PaymentSession | None:
@@ -148,7 +156,8 @@ class Operation(Record):
 
     ``hook``, ``attempt`` and ``attempt_key`` name the send that is under way or was last; ``request`` is exactly what was
     sent, as JSON, ``sends`` how often.  ``checks`` counts how often its fate was looked for.
-    ``cause`` says what stands in the way, or by which evidence it failed.
+    ``cause`` says what stands in the way, or by which evidence it failed; ``answer`` is what the provider said last, as
+    JSON, for a person to read.
     """
 
     id: str
@@ -172,6 +181,7 @@ class Operation(Record):
     lease_until: datetime | None
     due_at: datetime | None
     cause: str | None
+    answer: str | None
     created_at: datetime
     updated_at: datetime
 

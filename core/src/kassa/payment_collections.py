@@ -5,16 +5,21 @@ from sqlalchemy.exc import IntegrityError
 
 from kassa.errors import InvalidData, NotAllowed
 from kassa.ids import Kind, new_id
-from kassa.model import PaymentCollection
+from kassa.model import OperationKind, PaymentCollection
 from kassa.regions import Region
-from kassa.store import collections
+from kassa.store import collections, operations
 from kassa.store.database import is_unique_violation
-from kassa.world import World
+from kassa.transitions import SessionStatus
+from kassa.world import World, require_cart_id
 from kassa_sdk import CartSnapshot, Money
+
+UNPAID = (SessionStatus.PENDING, SessionStatus.REQUIRES_MORE, SessionStatus.ERROR)
+"""A session in which no money is promised or on its way."""
 
 
 def create(world: World, cart_id: str) -> PaymentCollection:
     """Get or create the payment collection of a cart."""
+    require_cart_id(cart_id)
     try:
         return world.database.transact(lambda connection: _get_or_add(world, connection, cart_id))
     except IntegrityError as error:
@@ -59,6 +64,7 @@ def _new_collection(world: World, region: Region, amount: Money, cart_id: str | 
         region_id=region.id,
         cart_id=cart_id,
         order_id=None,
+        order_is_paid=False,
         amount=amount,
         created_at=now,
         updated_at=now,
@@ -75,9 +81,8 @@ def refuse_nothing_to_pay(cart: CartSnapshot) -> None:
 def with_amount_of(
     world: World, connection: Connection, collection: PaymentCollection, cart: CartSnapshot
 ) -> PaymentCollection:
-    """The collection with the cart's total of now, unless money is promised already: then the amount stays."""
-    untouchable = collection.completed_at is not None or any(not payment.canceled for payment in collection.payments)
-    if untouchable or cart.total == collection.amount or cart.total.minor <= 0:
+    """The collection with the cart's total of now, unless money is promised or about to be: then the amount stays."""
+    if _is_being_paid(connection, collection) or cart.total == collection.amount or cart.total.minor <= 0:
         return collection
     if cart.total.currency != collection.amount.currency:
         raise NotAllowed(
@@ -87,7 +92,20 @@ def with_amount_of(
     return collections.load(connection, world.store_id, collection.id)
 
 
+def _is_being_paid(connection: Connection, collection: PaymentCollection) -> bool:
+    session = collection.live_session
+    if collection.completed_at is not None or collection.has_promise:
+        return True
+    if session is None:
+        return False
+    under_way = operations.open_of_session(connection, session.store_id, session.id)
+    is_early = session.status in (SessionStatus.PENDING, SessionStatus.ERROR)
+    return not is_early or any(operation.kind is OperationKind.AUTHORIZE for operation in under_way)
+
+
 def refuse_completed(collection: PaymentCollection) -> None:
-    """Raises NotAllowed once the order is placed."""
-    if collection.completed_at is not None:
+    """Raises NotAllowed once the order is placed, unless it waits for money that did not come."""
+    session = collection.live_session
+    waits_in_vain = not collection.order_is_paid and (session is None or session.status in UNPAID)
+    if collection.completed_at is not None and not waits_in_vain:
         raise NotAllowed(f"payment collection {collection.id} is completed; its order is {collection.order_id}")

@@ -5,16 +5,33 @@ lock and no transaction, and merges the outcome.  After a crash anywhere in betw
 may have been sent, and nothing forgets that.
 """
 
+import logging
+import time
 from typing import NoReturn, assert_never
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from kassa import evidence, intents
-from kassa.errors import PaymentDeclined, ProviderUnavailable, StillProcessing, StoreUnavailable
-from kassa.model import Operation
+from kassa.errors import KassaError, PaymentDeclined, ProviderUnavailable, StillProcessing, StoreUnavailable
+from kassa.model import Operation, OperationKind, PaymentSession
+from kassa.store import operations
 from kassa.transitions import OperationStatus
 from kassa.world import World
 from kassa_sdk import ActionRequired, Declined, NotSent, Outcome, Pending, Succeeded, Unknown
+
+PAUSES_SECONDS = (0.05, 0.5, 2.0)
+"""Between the tries to store an outcome; afterwards recovery finds it out."""
+
+_log = logging.getLogger("kassa.protocol")
+
+
+def refuse_hindered(world: World, connection: Connection, session: PaymentSession, beginning: OperationKind) -> None:
+    """Raises StillProcessing while another operation of the session must be settled before one of this kind begins."""
+    for operation in operations.open_of_session(connection, session.store_id, session.id):
+        if intents.hinders(operation, beginning, world.clock()):
+            raise still_processing(operation)
 
 
 def finish(world: World, operation: Operation) -> tuple[Operation, Outcome]:
@@ -27,13 +44,38 @@ def finish(world: World, operation: Operation) -> tuple[Operation, Outcome]:
         # This sender slept over its lease: recovery may have proven meanwhile that nothing was sent.
         raise still_processing(operation)
     outcome = provider.call(operation.hook, intents.request_of(operation))
+    return _merge(world, operation, outcome), outcome
+
+
+def _merge(world: World, operation: Operation, outcome: Outcome) -> Operation:
+    """Store what came of a call.  Merging the same outcome twice changes nothing, so a lost connection is tried again."""
+
+    def merge(connection: Connection) -> Operation:
+        return evidence.apply(connection, operation, outcome, world.clock())
+
+    for pause_seconds in (*PAUSES_SECONDS, None):
+        try:
+            return world.database.transact(merge)
+        except (OperationalError, InterfaceError, PoolTimeout, StoreUnavailable) as error:
+            _log.error("%s of %s could not be stored: %s", operation.kind, operation.id, type(error).__name__)
+            if pause_seconds is not None:
+                time.sleep(pause_seconds)
+        except Exception as error:
+            # It must not be lost because it does not fit: a person sees it, and decides.
+            _log.error("%s of %s could not be merged: %s", operation.kind, operation.id, type(error).__name__)
+            return _set_aside(world, operation, outcome, type(error).__name__)
+    # Without its cause: a database's own words may quote what was to be stored.
+    raise still_processing(operation) from None
+
+
+def _set_aside(world: World, operation: Operation, outcome: Outcome, why: str) -> Operation:
+    cause = f"the provider's answer ({outcome.outcome}) could not be merged: {why}"
     try:
-        settled = world.database.transact(
-            lambda connection: evidence.apply(connection, operation, outcome, world.clock())
+        return world.database.transact(
+            lambda connection: evidence.set_aside(connection, operation, outcome, cause, world.clock())
         )
-    except (DBAPIError, StoreUnavailable) as error:
-        raise still_processing(operation) from error
-    return settled, outcome
+    except (SQLAlchemyError, KassaError):
+        raise still_processing(operation) from None
 
 
 def still_processing(operation: Operation) -> StillProcessing:

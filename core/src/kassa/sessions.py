@@ -10,7 +10,7 @@ from kassa.errors import NotAllowed
 from kassa.ids import Kind, new_id
 from kassa.model import Operation, OperationKind, PaymentCollection, PaymentSession
 from kassa.payment_collections import refuse_completed, refuse_nothing_to_pay, with_amount_of
-from kassa.protocol import finish, raise_failure, still_processing
+from kassa.protocol import finish, raise_failure, refuse_hindered, still_processing
 from kassa.providers import ConfiguredProvider
 from kassa.regions import Circumstances
 from kassa.store import collections, operations, sessions
@@ -23,6 +23,9 @@ from kassa_sdk import (
     Shopper,
     UpdateRequest,
 )
+
+FIRST_PLACE = 0
+"""The one place of a collection, until payments are split over several sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ def _plan_session(
     live = collection.live_session
     if live is not None:
         if _is_same_again(connection, live, collection, wish):
+            refuse_hindered(world, connection, live, OperationKind.UPDATE)
             return _Ready(live)
         closing = _make_way(world, connection, live)
         if closing is not None:
@@ -132,6 +136,7 @@ def _add_session(world: World, connection: Connection, collection: PaymentCollec
         id=new_id(Kind.PAYMENT_SESSION),
         store_id=world.store_id,
         payment_collection_id=collection.id,
+        place=FIRST_PLACE,
         provider_id=wish.provider.id,
         amount=collection.amount,
         status=SessionStatus.PENDING,
@@ -200,7 +205,7 @@ def _make_way(world: World, connection: Connection, live: PaymentSession) -> Ope
     if live.status is SessionStatus.AUTHORIZED:
         raise NotAllowed(f"payment session {live.id} is authorized; complete the cart, or cancel its payment first")
     now = world.clock()
-    _refuse_under_way(world, connection, live)
+    refuse_hindered(world, connection, live, OperationKind.CANCEL)
     if live.provider_reference is None:
         # The shopper never got it, so nobody can pay it; should it have begun after all, recovery closes it.
         sessions.move(connection, live, SessionStatus.CANCELED, now)
@@ -215,7 +220,8 @@ def _make_way(world: World, connection: Connection, live: PaymentSession) -> Ope
 
 
 def _give_up_unclosed(connection: Connection, live: PaymentSession, provider: ConfiguredProvider, world: World) -> None:
-    if provider.settings.if_close_unconfirmed == "wait":
+    # A declined one is not expected to be paid; should it be after all, that raises an alarm.
+    if provider.settings.if_close_unconfirmed == "wait" and live.status is not SessionStatus.ERROR:
         raise NotAllowed(
             f"payment session {live.id} may still be paid, and {provider.id} cannot close it; wait until it expires, or "
             f"set if_close_unconfirmed = 'allow' for [providers.{provider.instance}] to risk that both are paid"
@@ -245,21 +251,11 @@ def _give_up(world: World, connection: Connection, operation: Operation) -> None
     session = sessions.load(connection, operation.store_id, operation.payment_session_id)
     if session.status is SessionStatus.AUTHORIZED:
         raise NotAllowed(f"payment session {session.id} is authorized meanwhile; complete the cart")
+    for other in operations.open_of_session(connection, session.store_id, session.id):
+        if other.id != operation.id and intents.hinders(other, OperationKind.CANCEL, world.clock()):
+            raise still_processing(other)
     if session.is_live:
         sessions.move(connection, session, SessionStatus.CANCELED, world.clock())
-
-
-def _refuse_under_way(world: World, connection: Connection, session: PaymentSession) -> None:
-    """Raises StillProcessing while a call about this session may be on its way or its fate is not known."""
-    for operation in operations.open_of_session(connection, session.store_id, session.id):
-        if operation.kind is OperationKind.INITIATE and not _is_leased(world, operation):
-            continue
-        if operation.status not in (OperationStatus.REQUIRES_MORE, OperationStatus.PENDING):
-            raise still_processing(operation)
-
-
-def _is_leased(world: World, operation: Operation) -> bool:
-    return operation.lease_until is not None and operation.lease_until > world.clock()
 
 
 def _plan_update(world: World, connection: Connection, session: PaymentSession) -> Operation | None:
@@ -272,7 +268,7 @@ def _plan_update(world: World, connection: Connection, session: PaymentSession) 
         return None
     if session.status is not SessionStatus.PENDING or session.provider_reference is None:
         raise NotAllowed(f"payment session {session.id} is {session.status.value}; create another session instead")
-    _refuse_under_way(world, connection, session)
+    refuse_hindered(world, connection, session, OperationKind.UPDATE)
     amount = collection.amount
 
     def request(key: str) -> UpdateRequest:

@@ -8,7 +8,7 @@ from kassa import intents
 from kassa.amounts import cancelable, capturable, refundable
 from kassa.errors import InvalidData, NotAllowed
 from kassa.model import Operation, OperationKind, Payment, PaymentSession
-from kassa.protocol import finish, raise_failure
+from kassa.protocol import finish, raise_failure, refuse_hindered
 from kassa.providers import ConfiguredProvider
 from kassa.store import collections, operations, payments, sessions
 from kassa.transitions import OperationStatus
@@ -30,6 +30,7 @@ def capture(world: World, payment_id: str, amount: Money | None) -> Payment:
         def request(key: str) -> CaptureRequest:
             return CaptureRequest(**intents.about(session, key), amount=taken, is_whole=taken == payment.amount)
 
+        refuse_hindered(world, connection, session, OperationKind.CAPTURE)
         payments.reserve_capture(connection, payment, taken)
         return intents.intent(session, OperationKind.CAPTURE, request, world.clock(), amount=taken, payment=payment)
 
@@ -48,6 +49,7 @@ def refund(world: World, payment_id: str, amount: Money | None, reason: str | No
         def request(key: str) -> RefundRequest:
             return RefundRequest(**intents.about(session, key), amount=returned, reason=reason)
 
+        refuse_hindered(world, connection, session, OperationKind.REFUND)
         payments.reserve_refund(connection, payment, returned)
         return intents.intent(session, OperationKind.REFUND, request, world.clock(), amount=returned, payment=payment)
 
@@ -64,6 +66,7 @@ def cancel(world: World, payment_id: str) -> Payment:
             raise NotAllowed(f"{provider.id} cannot cancel a payment; capture it and refund it instead")
         if payment.capturing:
             raise NotAllowed(f"payment {payment.id} has {payment.capturing} of captures in doubt; settle them first")
+        refuse_hindered(world, connection, session, OperationKind.CANCEL)
         if not cancelable(payment, provider.manifest.captures):
             raise NotAllowed(f"payment {payment.id} has nothing left to cancel; refund what was captured instead")
 

@@ -6,16 +6,24 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from kassa.errors import NotFound
+from kassa.errors import InternalError, InvalidData, NotFound
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict, judge
 from kassa.store.database import Database
 from kassa_sdk import CartDriver, CartSnapshot
 
+LONGEST_CART_ID = 255
+
 
 def utc_now() -> datetime:
     """The time of this machine."""
     return datetime.now(UTC)
+
+
+def require_cart_id(cart_id: str) -> None:
+    """Raises InvalidData for what cannot be the id of a cart, whoever keeps it."""
+    if not cart_id or len(cart_id) > LONGEST_CART_ID or not cart_id.isprintable():
+        raise InvalidData("cart_id", f"expected 1 to {LONGEST_CART_ID} printable characters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +53,15 @@ class World:
         )
 
     def cart(self, cart_id: str, connection: Connection) -> CartSnapshot:
-        """The cart as its driver tells it, read in this transaction where the driver can.  Raises NotFound."""
+        """The cart as its driver tells it, read in this transaction where the driver can.  Raises InvalidData, NotFound."""
+        require_cart_id(cart_id)
         snapshot = self.carts.load(self.store_id, cart_id, connection if self.carts.shares_database else None)
         if snapshot is None:
-            raise NotFound(f"there is no cart {cart_id} in this store")
+            raise NotFound(f"there is no cart {cart_id[:60]} in this store")
+        currency = self.region(snapshot.region_id).currency
+        if snapshot.id != cart_id or snapshot.total.currency != currency:
+            raise InternalError(
+                f"the cart driver answered for cart {cart_id} with cart {snapshot.id} in {snapshot.total.currency}; "
+                f"region {snapshot.region_id} is in {currency}"
+            )
         return snapshot

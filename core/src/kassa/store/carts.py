@@ -12,12 +12,22 @@ from kassa_sdk import Money, Shopper
 
 _INSERT = insert(carts)
 _INSERT_ITEMS = insert(cart_items)
-_DELETE_ITEMS = delete(cart_items).where(cart_items.c.cart_id == bindparam("cart"))
-_TOUCH = update(carts).where(carts.c.id == bindparam("cart")).values(updated_at=bindparam("now"))
+_DELETE_ITEMS = delete(cart_items).where(
+    cart_items.c.store_id == bindparam("store"), cart_items.c.cart_id == bindparam("cart")
+)
+_TOUCH = (
+    update(carts)
+    .where(carts.c.store_id == bindparam("store"), carts.c.id == bindparam("cart"))
+    .values(updated_at=bindparam("now"))
+)
 _INSERT_ORDER = insert(orders)
 _LOAD = select(carts).where(carts.c.store_id == bindparam("store"), carts.c.id == bindparam("key"))
 _LOCK = _LOAD.with_for_update()
-_ITEMS = select(cart_items).where(cart_items.c.cart_id == bindparam("cart")).order_by(cart_items.c.id)
+_ITEMS = (
+    select(cart_items)
+    .where(cart_items.c.store_id == bindparam("store"), cart_items.c.cart_id == bindparam("cart"))
+    .order_by(cart_items.c.id)
+)
 _ORDER_OF = select(orders).where(orders.c.store_id == bindparam("store"), orders.c.cart_id == bindparam("cart"))
 _ORDERS = (
     select(orders)
@@ -26,7 +36,11 @@ _ORDERS = (
     .limit(bindparam("limit"))
     .offset(bindparam("offset"))
 )
-_PAID = update(orders).where(orders.c.cart_id == bindparam("cart")).values(is_paid=True)
+_PAID = (
+    update(orders)
+    .where(orders.c.store_id == bindparam("store"), orders.c.cart_id == bindparam("cart"))
+    .values(is_paid=True)
+)
 
 
 def add(connection: Connection, cart: Cart) -> None:
@@ -48,9 +62,9 @@ def add(connection: Connection, cart: Cart) -> None:
 
 def replace_items(connection: Connection, cart: Cart, now: datetime) -> None:
     """The cart has other items now."""
-    connection.execute(_DELETE_ITEMS, {"cart": cart.id})
+    connection.execute(_DELETE_ITEMS, {"store": cart.store_id, "cart": cart.id})
     _add_items(connection, cart)
-    connection.execute(_TOUCH, {"cart": cart.id, "now": now})
+    connection.execute(_TOUCH, {"store": cart.store_id, "cart": cart.id, "now": now})
 
 
 def load(connection: Connection, store_id: str, cart_id: str, *, for_update: bool = False) -> Cart | None:
@@ -80,9 +94,9 @@ def place_order(connection: Connection, cart: Cart, collection_id: str | None, i
     return order
 
 
-def mark_paid(connection: Connection, cart_id: str) -> None:
+def mark_paid(connection: Connection, store_id: str, cart_id: str) -> None:
     """The money that an order was waiting for is there."""
-    connection.execute(_PAID, {"cart": cart_id})
+    connection.execute(_PAID, {"store": store_id, "cart": cart_id})
 
 
 def order_of(connection: Connection, store_id: str, cart_id: str) -> Order | None:
@@ -115,7 +129,7 @@ def _add_items(connection: Connection, cart: Cart) -> None:
 
 
 def _cart(connection: Connection, row: Row[Any]) -> Cart:
-    items = tuple(map(_item, connection.execute(_ITEMS, {"cart": row.id})))
+    items = tuple(map(_item, connection.execute(_ITEMS, {"store": row.store_id, "cart": row.id})))
     order = order_of(connection, row.store_id, row.id)
     return Cart(
         id=row.id,

@@ -19,21 +19,25 @@ _LOAD = select(table).where(*_OWN)
 _BY_CART = select(table.c.id).where(table.c.store_id == bindparam("store"), table.c.cart_id == bindparam("cart"))
 _SET_AMOUNT = update(table).where(*_OWN).values(amount_minor=bindparam("minor"), updated_at=bindparam("now"))
 _EXPECT = (
-    update(table)
-    .where(table.c.id == bindparam("key"), table.c.cart_id.is_not(None), table.c.completed_at.is_(None))
-    .values(due_at=bindparam("due"))
+    update(table).where(table.c.id == bindparam("key"), table.c.cart_id.is_not(None)).values(due_at=bindparam("due"))
 )
 _DUE = (
     select(table)
-    .where(table.c.due_at <= bindparam("now"), table.c.completed_at.is_(None))
+    .where(table.c.due_at <= bindparam("now"))
     .order_by(table.c.due_at, table.c.id)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
 _COMPLETE = (
     update(table)
-    .where(*_OWN, table.c.completed_at.is_(None))
-    .values(order_id=bindparam("order"), completed_at=bindparam("now"), due_at=None, updated_at=bindparam("now"))
+    .where(*_OWN)
+    .values(
+        order_id=bindparam("order"),
+        order_is_paid=bindparam("is_paid"),
+        completed_at=bindparam("completed"),
+        due_at=None,
+        updated_at=bindparam("now"),
+    )
 )
 
 
@@ -47,6 +51,7 @@ def add(connection: Connection, collection: PaymentCollection) -> None:
             "region_id": collection.region_id,
             "cart_id": collection.cart_id,
             "order_id": collection.order_id,
+            "order_is_paid": collection.order_is_paid,
             "currency": collection.amount.currency,
             "amount_minor": collection.amount.minor,
             "created_at": collection.created_at,
@@ -91,7 +96,7 @@ def set_amount(connection: Connection, collection: PaymentCollection, amount: Mo
 
 
 def expect_completion(connection: Connection, collection_id: str, due_at: datetime) -> None:
-    """Its cart is paid: from this moment on the worker places the order, if nobody has by then."""
+    """Its cart is paid: from this moment on the worker places the order, or notes that it is paid, if nobody has by then."""
     connection.execute(_EXPECT, {"key": collection_id, "due": due_at})
 
 
@@ -105,11 +110,17 @@ def claim_due(
     return tuple(_collection(connection, row) for row in rows)
 
 
-def complete(connection: Connection, collection: PaymentCollection, order_id: str, now: datetime) -> None:
-    """The order is placed.  Does nothing when it was before."""
-    parameters = {"store": collection.store_id, "key": collection.id, "order": order_id, "now": now}
-    if connection.execute(_COMPLETE, parameters).rowcount:
-        events.append(connection, collection.store_id, collection.id, "order.placed", order_id, now)
+def complete(
+    connection: Connection, collection: PaymentCollection, order_id: str, now: datetime, *, is_paid: bool
+) -> None:
+    """The order is placed, or the money that it waited for is there.  Does nothing when that is known."""
+    if collection.order_id == order_id and collection.order_is_paid >= is_paid:
+        connection.execute(_EXPECT, {"key": collection.id, "due": None})
+        return
+    parameters = {"store": collection.store_id, "key": collection.id, "order": order_id, "is_paid": is_paid, "now": now}
+    connection.execute(_COMPLETE, parameters | {"completed": collection.completed_at or now})
+    name = "order.placed" if collection.order_id is None else "kassa.order.paid"
+    events.append(connection, collection.store_id, collection.id, name, order_id, now)
 
 
 def _tell(connection: Connection, store_id: str, collection_id: str, what: str, now: datetime) -> None:
@@ -127,6 +138,7 @@ def _collection(connection: Connection, row: Row[Any]) -> PaymentCollection:
         region_id=row.region_id,
         cart_id=row.cart_id,
         order_id=row.order_id,
+        order_is_paid=row.order_is_paid,
         amount=Money(row.amount_minor, row.currency),
         sessions=sessions.of_collection(connection, row.store_id, row.id),
         payments=payments.of_collection(connection, row.store_id, row.id),

@@ -106,7 +106,7 @@ def _create_engine(url: str) -> Engine:
     if backend != "postgresql":
         raise StoreUnavailable(f"kassa keeps money in SQLite or PostgreSQL, not in {backend}")
     try:
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     except (ModuleNotFoundError, NoSuchModuleError):
         raise StoreUnavailable("PostgreSQL needs its driver: pip install 'kassa[postgresql]'") from None
 
@@ -114,7 +114,7 @@ def _create_engine(url: str) -> Engine:
 def _create_sqlite(path: str, url: str) -> Engine:
     if path in ("", ":memory:"):
         raise StoreUnavailable("an SQLite database in memory loses its payments with the process; name a file")
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, hide_parameters=True)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

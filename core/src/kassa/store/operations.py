@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from kassa.errors import Conflict, NotFound
 from kassa.model import Operation, OperationKind
@@ -87,6 +87,7 @@ _MOVE = (
     .values(
         status=bindparam("following"),
         cause=bindparam("why"),
+        answer=func.coalesce(bindparam("said"), table.c.answer),
         due_at=bindparam("due"),
         lease_until=None,
         updated_at=bindparam("now"),
@@ -202,6 +203,7 @@ def move(  # what a move carries
     now: datetime,
     *,
     cause: str | None = None,
+    answer: str | None = None,
     due_at: datetime | None = None,
 ) -> Operation:
     """Move the operation to another status, if the table allows it.  Raises IllegalTransition, Conflict."""
@@ -213,6 +215,7 @@ def move(  # what a move carries
         "holder": operation.generation,
         "following": following,
         "why": cause,
+        "said": answer,
         "due": due_at,
         "now": now,
     }
@@ -220,7 +223,7 @@ def move(  # what a move carries
         raise _overtaken(operation)
     _tell(connection, operation, following, now, cause)
     moved = {"status": following, "cause": cause, "due_at": due_at, "lease_until": None, "updated_at": now}
-    return operation.model_copy(update=moved)
+    return operation.model_copy(update=moved | {"answer": answer or operation.answer})
 
 
 def send_again(connection: Connection, operation: Operation, send: Operation) -> Operation:

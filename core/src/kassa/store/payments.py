@@ -30,6 +30,11 @@ _OF_COLLECTION = (
 _OF_SESSION = select(table).where(
     table.c.store_id == bindparam("store"), table.c.payment_session_id == bindparam("session")
 )
+_BY_REFERENCE = select(table).where(
+    table.c.store_id == bindparam("store"),
+    table.c.provider_id == bindparam("provider"),
+    table.c.provider_reference == bindparam("reference"),
+)
 _NEWEST = (
     select(table)
     .where(table.c.store_id == bindparam("store"))
@@ -37,8 +42,16 @@ _NEWEST = (
     .limit(bindparam("limit"))
     .offset(bindparam("offset"))
 )
-_CAPTURES = select(captures).where(captures.c.payment_id == bindparam("payment")).order_by(captures.c.id)
-_REFUNDS = select(refunds).where(refunds.c.payment_id == bindparam("payment")).order_by(refunds.c.id)
+_CAPTURES = (
+    select(captures)
+    .where(captures.c.store_id == bindparam("store"), captures.c.payment_id == bindparam("payment"))
+    .order_by(captures.c.id)
+)
+_REFUNDS = (
+    select(refunds)
+    .where(refunds.c.store_id == bindparam("store"), refunds.c.payment_id == bindparam("payment"))
+    .order_by(refunds.c.id)
+)
 
 _RESERVE_CAPTURE = (
     update(table)
@@ -56,7 +69,13 @@ _RESERVE_REFUND = (
 _RELEASE_CAPTURE = update(table).where(*_OWN).values(capturing_minor=table.c.capturing_minor - _MINOR)
 _RELEASE_REFUND = update(table).where(*_OWN).values(refunding_minor=table.c.refunding_minor - _MINOR)
 _BOOK_CAPTURE = (
-    update(table).where(*_OWN).values(captured_minor=table.c.captured_minor + _MINOR, captured_at=bindparam("now"))
+    update(table)
+    .where(*_OWN)
+    .values(
+        captured_minor=table.c.captured_minor + _MINOR,
+        canceled_minor=bindparam("still_canceled"),
+        captured_at=bindparam("now"),
+    )
 )
 _BOOK_REFUND = update(table).where(*_OWN).values(refunded_minor=table.c.refunded_minor + _MINOR)
 _BOOK_CANCEL = (
@@ -94,7 +113,7 @@ def load(connection: Connection, store_id: str, payment_id: str) -> Payment:
 
 def ledger(connection: Connection, payment: Payment) -> PaymentLedger:
     """The payment with its captures and refunds."""
-    parameters = {"payment": payment.id}
+    parameters = {"store": payment.store_id, "payment": payment.id}
     return PaymentLedger(
         payment=payment,
         captures=tuple(map(_capture, connection.execute(_CAPTURES, parameters))),
@@ -116,6 +135,20 @@ def of_collection(connection: Connection, store_id: str, collection_id: str) -> 
 def of_session(connection: Connection, store_id: str, session_id: str) -> Payment | None:
     """The payment that a session became, if it did."""
     row = connection.execute(_OF_SESSION, {"store": store_id, "session": session_id}).first()
+    return None if row is None else _payment(row)
+
+
+def is_known(connection: Connection, payment: Payment, reference: str) -> bool:
+    """Whether a capture or refund of this payment has this reference at the provider."""
+    known = ledger(connection, payment)
+    references = {capture.provider_reference for capture in known.captures}
+    return reference in references | {refund.provider_reference for refund in known.refunds}
+
+
+def find_by_reference(connection: Connection, store_id: str, provider_id: str, reference: str) -> Payment | None:
+    """The payment that the provider calls so, if there is one."""
+    parameters = {"store": store_id, "provider": provider_id, "reference": reference}
+    row = connection.execute(_BY_REFERENCE, parameters).first()
     return None if row is None else _payment(row)
 
 
@@ -152,7 +185,11 @@ def book_capture(
         created_at=now,
     )
     connection.execute(_INSERT_CAPTURE, _movement_row(payment, capture))
-    connection.execute(_BOOK_CAPTURE, _own(payment) | {"minor": movement.amount.minor, "now": now})
+    # What was captured after all was not released, whatever a cancellation has said.
+    released = payment.amount.minor - payment.captured.minor - movement.amount.minor
+    still_canceled = max(0, min(payment.canceled.minor, released))
+    parameters = {"minor": movement.amount.minor, "still_canceled": still_canceled, "now": now}
+    connection.execute(_BOOK_CAPTURE, _own(payment) | parameters)
     _tell(connection, payment, "payment.captured", now)
     return capture
 

@@ -50,7 +50,7 @@ def add(connection: Connection, session: PaymentSession) -> None:
             "id": session.id,
             "store_id": session.store_id,
             "payment_collection_id": session.payment_collection_id,
-            "place": 0,
+            "place": session.place,
             "provider_id": session.provider_id,
             "currency": session.amount.currency,
             "amount_minor": session.amount.minor,
@@ -109,7 +109,13 @@ def move(  # what a move carries
         raise Conflict(f"payment session {session.id} is no longer {session.status.value}; load it again")
     _tell(connection, session, following.value, now)
     return session.model_copy(
-        update={"status": following, "action": action, "failure": failure, "updated_at": now},
+        update={
+            "place": None if session.status is SessionStatus.CANCELED else session.place,
+            "status": following,
+            "action": action,
+            "failure": failure,
+            "updated_at": now,
+        },
     )
 
 
@@ -146,6 +152,7 @@ def _session(row: Row[Any]) -> PaymentSession:
         id=row.id,
         store_id=row.store_id,
         payment_collection_id=row.payment_collection_id,
+        place=row.place,
         provider_id=row.provider_id,
         amount=Money(row.amount_minor, row.currency),
         status=SessionStatus(row.status),

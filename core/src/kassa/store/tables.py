@@ -84,6 +84,7 @@ payment_collections = Table(
     Column("region_id", String(64), nullable=False),
     Column("cart_id", String(255)),
     Column("order_id", String(255)),
+    Column("order_is_paid", Boolean, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("amount_minor", BigInteger, CheckConstraint("amount_minor > 0", name="amount_positive"), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -152,7 +153,7 @@ payments = Table(
     ),
     Index("ix_payments_store_created", "store_id", "created_at"),
     # A notice finds its payment by this; two payments are never the same one at the provider.
-    UniqueConstraint("provider_id", "provider_reference"),
+    UniqueConstraint("store_id", "provider_id", "provider_reference"),
 )
 
 operations = Table(
@@ -180,6 +181,7 @@ operations = Table(
     Column("lease_until", UtcDateTime),
     Column("due_at", UtcDateTime, index=True),
     Column("cause", Text),
+    Column("answer", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     # Captures and refunds may run beside each other, their amounts are reserved; of all else one at a time.

@@ -98,6 +98,7 @@ def _create_tables() -> None:
         sa.Column("region_id", sa.String(length=64), nullable=False),
         sa.Column("cart_id", sa.String(length=255), nullable=True),
         sa.Column("order_id", sa.String(length=255), nullable=True),
+        sa.Column("order_is_paid", sa.Boolean(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
@@ -227,7 +228,10 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
         sa.UniqueConstraint("payment_session_id", name=op.f("uq_payments_payment_session_id")),
         sa.UniqueConstraint(
-            "provider_id", "provider_reference", name=op.f("uq_payments_provider_id_provider_reference")
+            "store_id",
+            "provider_id",
+            "provider_reference",
+            name=op.f("uq_payments_store_id_provider_id_provider_reference"),
         ),
     )
 
@@ -259,6 +263,7 @@ def _create_tables() -> None:
         sa.Column("lease_until", MOMENT, nullable=True),
         sa.Column("due_at", MOMENT, nullable=True),
         sa.Column("cause", sa.Text(), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("updated_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(
