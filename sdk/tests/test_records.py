@@ -29,6 +29,7 @@ from kassa_sdk import (
 from kassa_sdk.actions import ActionType
 from kassa_sdk.manifest import AmountLimits, Idempotency
 from kassa_sdk.money import CurrencyCode
+from kassa_sdk.records import LONGEST_TEXT, Reference, Text
 
 UNIONS = {
     "Action": Action,
@@ -54,6 +55,8 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
+references = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20)
+sentences = references
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 moments = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=offsets)
 
@@ -67,6 +70,8 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
     """Any value that a field of this type may have."""
     simple: Mapping[Any, st.SearchStrategy[Any]] = {
         str: st.text(min_size=1, max_size=20),
+        Reference: references,
+        Text: sentences,
         bytes: st.binary(max_size=50),
         bool: st.booleans(),
         int: st.integers(1, 18),
@@ -128,7 +133,7 @@ def facts(draw: st.DrawFn) -> PaymentFacts:
     movements = st.lists(
         st.builds(
             kassa_sdk.Movement,
-            provider_reference=st.text(min_size=1),
+            provider_reference=references,
             amount=amount,
             status=st.sampled_from(["pending", "succeeded", "failed"]),
             attempt_key=st.none() | st.text(),
@@ -139,8 +144,8 @@ def facts(draw: st.DrawFn) -> PaymentFacts:
     return draw(
         st.builds(
             PaymentFacts,
-            provider_reference=st.text(min_size=1),
-            our_reference=st.none() | st.text(),
+            provider_reference=references,
+            our_reference=st.none() | references,
             condition=st.sampled_from([None, "open", "authorized", "declined", "canceled", "expired"]),
             captures=movements,
             refunds=movements,
@@ -191,7 +196,8 @@ def test_every_public_union_is_tested_here() -> None:
     public = {
         name
         for name in kassa_sdk.__all__
-        if get_origin(getattr(kassa_sdk, name)) is Annotated and members(getattr(kassa_sdk, name))
+        if get_origin(getattr(kassa_sdk, name)) is Annotated
+        and get_origin(get_args(getattr(kassa_sdk, name))[0]) in (Union, UnionType)
     }
     assert public == set(UNIONS)
 
@@ -235,3 +241,21 @@ def test_an_attempt_key_has_one_to_eighty_characters(key: str) -> None:
 def test_a_country_is_two_capital_letters(code: str) -> None:
     with pytest.raises(ValidationError, match="country_code"):
         kassa_sdk.Address(country_code=code)
+
+
+@pytest.mark.parametrize("reference", ["", "x" * 256, "a\x00b", "a\nb"])
+def test_a_reference_that_no_database_keeps_is_refused(reference: str) -> None:
+    with pytest.raises(ValidationError):
+        PaymentFacts(provider_reference=reference)
+
+
+def test_a_provider_s_words_never_keep_an_outcome_from_being_stored() -> None:
+    cause = kassa_sdk.Unknown(cause="broken\x00" + "x" * 10_000).cause
+    assert cause.startswith("broken x")
+    assert len(cause) == LONGEST_TEXT
+
+
+@pytest.mark.parametrize("data", [{"a": "x" * 70_000}, {"a": 10**5000}])
+def test_data_that_is_too_large_to_keep_is_refused(data: dict[str, JsonValue]) -> None:
+    with pytest.raises((ValidationError, ValueError)):
+        kassa_sdk.Succeeded(facts=PaymentFacts(provider_reference="theirs"), data=data)

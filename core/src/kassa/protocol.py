@@ -10,11 +10,11 @@ import time
 from typing import NoReturn, assert_never
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from kassa import evidence, intents
-from kassa.errors import KassaError, PaymentDeclined, ProviderUnavailable, StillProcessing, StoreUnavailable
+from kassa.errors import PaymentDeclined, ProviderUnavailable, StillProcessing, StoreUnavailable
 from kassa.model import Operation, OperationKind, PaymentSession
 from kassa.store import operations
 from kassa.transitions import OperationStatus
@@ -74,7 +74,8 @@ def _set_aside(world: World, operation: Operation, outcome: Outcome, why: str) -
         return world.database.transact(
             lambda connection: evidence.set_aside(connection, operation, outcome, cause, world.clock())
         )
-    except (SQLAlchemyError, KassaError):
+    except Exception as error:
+        _log.error("%s of %s could not be set aside: %s", operation.kind, operation.id, type(error).__name__)
         raise still_processing(operation) from None
 
 

@@ -7,10 +7,10 @@ the same facts five times, or out of order, change nothing the second time.
 from collections.abc import Iterator
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from kassa_sdk.money import Money
-from kassa_sdk.records import Record
+from kassa_sdk.records import Record, Reference
 
 MovementStatus = Literal["pending", "succeeded", "failed"]
 """Where one capture or refund stands at the provider."""
@@ -27,7 +27,7 @@ class Movement(Record):
     immediate sale, which comes with its authorization, needs no key.
     """
 
-    provider_reference: str = Field(min_length=1)
+    provider_reference: Reference
     amount: Money
     status: MovementStatus = "succeeded"
     attempt_key: str | None = None
@@ -40,8 +40,8 @@ class PaymentFacts(Record):
     tell is None, which is not the same as zero.  All amounts are in one currency (checked).
     """
 
-    provider_reference: str = Field(min_length=1)
-    our_reference: str | None = None
+    provider_reference: Reference
+    our_reference: Reference | None = None
     condition: PaymentCondition | None = None
     authorized: Money | None = None
     captured: Money | None = None

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from kassa_sdk.facts import PaymentFacts
-from kassa_sdk.records import Record
+from kassa_sdk.records import Record, Reference
 
 
 class Notice(Record):
@@ -16,5 +16,5 @@ class Notice(Record):
 
     type: str = Field(min_length=1)
     event_id: str | None = None
-    provider_reference: str | None = None
+    provider_reference: Reference | None = None
     facts: PaymentFacts | None = None

@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, Field
 
 from kassa_sdk.actions import Action
 from kassa_sdk.facts import PaymentFacts
-from kassa_sdk.records import JsonObject, Record
+from kassa_sdk.records import JsonObject, Record, Reference, Text
 
 
 class Succeeded(Record):
@@ -45,7 +45,7 @@ class ActionRequired(Record):
 
     outcome: Literal["action_required"] = "action_required"
     action: Action
-    provider_reference: str = Field(min_length=1)
+    provider_reference: Reference
     data: JsonObject | None = None
 
 
@@ -70,10 +70,10 @@ class Declined(Record):
     """
 
     outcome: Literal["declined"] = "declined"
-    code: str = Field(min_length=1)
-    reason: str
+    code: Reference
+    reason: Text
     retryable: bool = True
-    provider_reference: str | None = None
+    provider_reference: Reference | None = None
 
 
 class NotSent(Record):
@@ -84,14 +84,14 @@ class NotSent(Record):
     """
 
     outcome: Literal["not_sent"] = "not_sent"
-    cause: str
+    cause: Text
 
 
 class Unknown(Record):
     """Nobody can tell: a timeout, a cut connection, a server error, an answer that makes no sense."""
 
     outcome: Literal["unknown"] = "unknown"
-    cause: str
+    cause: Text
 
 
 Outcome = Annotated[

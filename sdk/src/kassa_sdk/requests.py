@@ -9,7 +9,7 @@ from datetime import datetime
 from pydantic import Field
 
 from kassa_sdk.money import Money
-from kassa_sdk.records import JsonObject, Record
+from kassa_sdk.records import JsonObject, Record, Reference
 
 
 class Address(Record):
@@ -118,7 +118,7 @@ class LookUpRequest(Record):
     hook: str
     attempt_key: str
     our_reference: str
-    provider_reference: str | None = None
+    provider_reference: Reference | None = None
 
 
 class RawNotice(Record):

@@ -5,21 +5,21 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kassa_sdk.outcomes import Declined, NotSent, Unknown
-from kassa_sdk.records import JsonObject, Record
+from kassa_sdk.records import JsonObject, Record, Reference
 
 
 class AccountHolder(Record):
     """A customer as the provider knows them."""
 
     outcome: Literal["account_holder"] = "account_holder"
-    provider_reference: str = Field(min_length=1)
+    provider_reference: Reference
 
 
 class SavedPaymentMethod(Record):
     """A payment method that can be charged again; ``label`` is fit to be shown ("Visa ending 4242")."""
 
     outcome: Literal["saved_payment_method"] = "saved_payment_method"
-    provider_reference: str = Field(min_length=1)
+    provider_reference: Reference
     label: str
     data: JsonObject = {}
 
