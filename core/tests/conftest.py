@@ -11,7 +11,7 @@ PROVIDER = """
 from datetime import timedelta
 
 from kassa_sdk import *
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 
 class AcmeOptions(BaseModel):

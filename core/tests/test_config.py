@@ -34,6 +34,11 @@ def mistakes(text: str) -> list[str]:
     return [str(mistake) for mistake in caught.value.mistakes]
 
 
+def told(text: str) -> list[str]:
+    """The mistakes in a configuration, or none."""
+    return [str(mistake) for mistake in config.examine(text, "kassa.toml")[1]]
+
+
 def test_a_good_configuration_is_read() -> None:
     settings = config.parse(GOOD).settings
     assert settings.providers["default"].plugin == "system"
@@ -85,8 +90,45 @@ def test_a_good_configuration_is_read() -> None:
         (
             "[providers.default]",
             "[providers.Default_1]",
-            "kassa.toml:4: providers.Default_1: an instance is named with lower-case letters, digits and '-', "
+            "kassa.toml:4: providers.Default_1: an instance is named with at most 40 lower-case letters, digits and '-', "
             "beginning with a letter",
+        ),
+        (
+            "[regions.eu]",
+            '[regions."Europe west"]',
+            "kassa.toml:7: regions.Europe west: a region is named with at most 40 lower-case letters, digits and '-', "
+            "beginning with a letter",
+        ),
+        (
+            'amount_max = "150.00"',
+            'countries = ["de"]',
+            "kassa.toml:15: regions.eu.rules[0].countries: 'de' is not a country; expected ISO 3166 codes such as 'DE'",
+        ),
+        (
+            'amount_max = "150.00"',
+            "countries = []",
+            "kassa.toml:15: regions.eu.rules[0].countries: has too few entries; name at least one",
+        ),
+        (
+            'amount_max = "150.00"',
+            "customer_groups = []",
+            "kassa.toml:15: regions.eu.rules[0].customer_groups: has too few entries; name at least one",
+        ),
+        (
+            'amount_max = "150.00"',
+            'amount_max = "5.00"\namount_min = "10.00"',
+            "kassa.toml:16: regions.eu.rules[0].amount_min: 10.00 EUR is above amount_max, 5.00 EUR; "
+            "no amount is inside both",
+        ),
+        (
+            'amount_max = "150.00"',
+            'amount_max = "-5.00"',
+            "kassa.toml:15: regions.eu.rules[0].amount_max: -5.00 is negative; no amount to be paid is",
+        ),
+        (
+            'amount_max = "150.00"',
+            'amount_max = "-0.00"',
+            "kassa.toml:15: regions.eu.rules[0].amount_max: -0.00 is negative; no amount to be paid is",
         ),
         (
             "sqlite:///kassa.db",
@@ -97,6 +139,16 @@ def test_a_good_configuration_is_read() -> None:
         (
             "sqlite:///kassa.db",
             "kassa.db",
+            "kassa.toml:2: database.url: expected sqlite:///FILE or postgresql://USER@HOST/NAME",
+        ),
+        (
+            "sqlite:///kassa.db",
+            "postgresql://[bad",
+            "kassa.toml:2: database.url: expected sqlite:///FILE or postgresql://USER@HOST/NAME",
+        ),
+        (
+            "sqlite:///kassa.db",
+            "postgresql://db:port/kassa",
             "kassa.toml:2: database.url: expected sqlite:///FILE or postgresql://USER@HOST/NAME",
         ),
     ],
@@ -127,6 +179,36 @@ def test_a_missing_file_tells_how_to_write_one(tmp_path: Path) -> None:
         config.read(tmp_path / "kassa.toml")
 
 
+def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "kassa.toml"
+    path.write_bytes(b"# caf\xe9\n" + GOOD.encode())
+    with pytest.raises(ConfigurationError, match="is not UTF-8; save it as UTF-8"):
+        config.read(path)
+
+
+@pytest.mark.parametrize("section", ["providers.default", "regions.eu"])
+def test_a_name_has_at_most_40_characters(section: str) -> None:
+    table, _, name = section.partition(".")
+    at_most = GOOD.replace(f"{table}.{name}", f"{table}.{'n' * 40}").replace(f'providers = ["{name}"]', "")
+    too_long = at_most.replace("n" * 40, "n" * 41)
+    assert not any("is named with" in each for each in told(at_most))
+    assert any("is named with at most 40" in each for each in told(too_long))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://db/kassa?password=hunter2",
+        "postgresql://db/kassa?connect_timeout=3&Password=hunter2",
+        "postgresql://kassa:hunter#2@db/kassa",
+    ],
+)
+def test_a_password_is_refused_wherever_it_stands_in_the_url(url: str) -> None:
+    (mistake,) = mistakes(GOOD.replace("sqlite:///kassa.db", url))
+    assert mistake.startswith("kassa.toml:2: database.url: has a password in it")
+    assert "hunter" not in mistake
+
+
 def test_one_country_belongs_to_one_region() -> None:
     second = '\n[regions.de]\nname = "Germany"\ncurrency = "EUR"\ncountries = ["DE"]\nproviders = ["default"]\n'
     assert mistakes(GOOD + second) == [
@@ -137,6 +219,45 @@ def test_one_country_belongs_to_one_region() -> None:
 def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KASSA_DATABASE__URL", "sqlite:////var/kassa.db")
     assert config.parse(GOOD).settings.database.url == "sqlite:////var/kassa.db"
+
+
+def test_a_password_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KASSA_DATABASE__URL", "postgresql://kassa:hunter2@db/kassa")
+    assert config.parse(GOOD).settings.database.url == "postgresql://kassa:hunter2@db/kassa"
+
+
+def test_a_password_in_the_file_is_refused_even_where_the_environment_goes_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KASSA_DATABASE__URL", "sqlite:////var/kassa.db")
+    (mistake,) = mistakes(GOOD.replace("sqlite:///kassa.db", "postgresql://kassa:hunter2@db/kassa"))
+    assert "has a password in it" in mistake
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("KASSA_DATABSE__URL", "sets nothing; did you mean KASSA_DATABASE__URL?"),
+        ("KASSA_SHOE_SIZE__MAXIMUM", "sets nothing; unset it"),
+    ],
+)
+def test_a_variable_that_looks_like_a_setting_and_sets_nothing_is_a_mistake(
+    name: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "42")
+    assert mistakes(GOOD) == [f"the environment: {name}: {expected}"]
+
+
+@pytest.mark.parametrize("name", ["KASSA_CONFIG", "KASSA_TEST_PG__URL", "KASSA_SIMULATOR_A__B", "KASSA_SHOE_SIZE"])
+def test_the_variables_of_other_people_are_theirs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "42")
+    config.parse(GOOD)
+
+
+def test_a_section_in_the_environment_that_is_not_json_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KASSA_DATABASE", "sqlite:///x.db")
+    (mistake,) = mistakes(GOOD)
+    assert mistake.startswith('the environment: error parsing value for field "database"')
 
 
 def test_a_private_argument_of_the_settings_library_is_an_unknown_key() -> None:

@@ -62,6 +62,20 @@ def test_one_plugin_is_configured_several_times_with_different_options(install: 
         ("    Options = AcmeOptions", "    Options = dict", "has no pydantic model Options"),
         ('ConfigDict(extra="forbid")', "ConfigDict()", "must refuse unknown keys"),
         ("self.options = options", "raise Misconfigured('the key must begin with k_')", "refuses its options"),
+        ("self.options = options", "raise SystemExit('bye')", "refuses its options: SystemExit: bye"),
+        ("self.options = options", "raise GeneratorExit", "refuses its options: GeneratorExit"),
+        ("self.options = options", "self.manifest = None", "has no manifest"),
+        (
+            "self.options = options",
+            "self.manifest = self.manifest.model_copy(update={'contract_version': 99})",
+            "was written for version 99 of the provider contract",
+        ),
+        (
+            "    greeting: str =",
+            "    @field_validator('checked')\n    def f(cls, value): raise KeyError('x')\n"
+            "    checked: int = Field(default=1, validate_default=True)\n    greeting: str =",
+            "fails at validating its options: KeyError: 'x'",
+        ),
     ],
 )
 def test_a_plugin_that_breaks_the_contract_is_refused_at_the_start_and_names_its_distribution(
@@ -112,6 +126,8 @@ def test_every_broken_provider_is_told_at_once(install: Install) -> None:
         ("return None", Unknown(cause="kassa-acme 1.2.3 answered initiate with NoneType, which is no outcome")),
         ("return True", Unknown(cause="kassa-acme 1.2.3 answered initiate with bool, which is no outcome")),
         ("return Declined(code='c', reason='r')", Declined(code="c", reason="r")),
+        ("raise SystemExit('bye')", Unknown(cause="SystemExit: bye")),
+        ("raise GeneratorExit", Unknown(cause="GeneratorExit: ")),
         ("return Succeeded(facts=None)", None),
     ],
 )
@@ -132,6 +148,56 @@ def test_a_secret_in_an_exception_does_not_get_out(install: Install, monkeypatch
     install("kassa-acme", source)
     provider = load('[providers.shop]\nplugin = "acme"\noptions = { key = "env:ACME_KEY" }\n')
     assert provider.call("authorize", REQUEST) == Unknown(cause="ValueError: cannot use ***")
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("Declined(code=key, reason='not with ' + key)", Declined(code="***", reason="not with ***")),
+        ("NotSent(cause='not with ' + key)", NotSent(cause="not with ***")),
+        ("Unknown(cause='not with ' + key)", Unknown(cause="not with ***")),
+        ("Unknown(cause='4242 4242 4242 4242 is stolen')", Unknown(cause="*** is stolen")),
+    ],
+)
+def test_a_secret_in_an_outcome_does_not_get_out(
+    install: Install, monkeypatch: pytest.MonkeyPatch, answer: str, outcome: object
+) -> None:
+    monkeypatch.setenv("ACME_KEY", "sk_live_canary")
+    body = f"key = self.options.key.get_secret_value(); return {answer}"
+    install("kassa-acme", PROVIDER.replace('return Declined(code="no", reason="Acme says no to everybody")', body))
+    provider = load('[providers.shop]\nplugin = "acme"\noptions = { key = "env:ACME_KEY" }\n')
+    assert provider.call("authorize", REQUEST) == outcome
+
+
+def test_a_secret_that_a_validator_repeats_does_not_get_out(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_KEY", "sk_live_canary")
+    validator = (
+        "    @field_validator('key', mode='before')\n    def f(cls, value): raise ValueError(value + ' is too short')\n"
+    )
+    install("kassa-acme", PROVIDER.replace("    greeting: str =", validator + "    greeting: str ="))
+    (sentence,) = refusals('[providers.shop]\nplugin = "acme"\noptions = { key = "env:ACME_KEY" }\n')
+    assert sentence == "kassa.toml:3: providers.shop.options.key: Value error, *** is too short"
+
+
+@pytest.mark.parametrize("hook", ["cancel", "look_up"])
+def test_a_hook_that_is_not_implemented_is_not_sent(install: Install, hook: str) -> None:
+    install("kassa-acme")
+    assert load().call(hook, REQUEST) == NotSent(cause=f"kassa-acme 1.2.3 does not implement {hook}")
+
+
+def test_whoever_asks_the_shopper_to_act_implements_the_hook_that_hears_of_it(install: Install) -> None:
+    answer = "return ActionRequired(action=Redirect(url='https://acme.example'), provider_reference='acme-1')"
+    install("kassa-acme", PROVIDER.replace('return Declined(code="no", reason="Acme says no to everybody")', answer))
+    assert load().call("authorize", REQUEST) == Unknown(
+        cause="kassa-acme 1.2.3 answered authorize with ActionRequired, but does not implement the hook action"
+    )
+
+
+def test_an_interrupt_at_the_keyboard_ends_the_host(install: Install) -> None:
+    answer = 'return Declined(code="no", reason="Acme says no to everybody")'
+    install("kassa-acme", PROVIDER.replace(answer, "raise KeyboardInterrupt"))
+    with pytest.raises(KeyboardInterrupt):
+        load().call("authorize", REQUEST)
 
 
 def test_a_provider_is_never_called_inside_a_transaction(install: Install, database_url: str) -> None:

@@ -1,8 +1,10 @@
 """A shop with two regions, real providers, and a real database: what every story begins with."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,6 +12,8 @@ from kassa import Completion, Engine, Money, NewItem, OrderPlaced
 from kassa.config import parse
 from kassa.model import Cart, Payment, PaymentCollection, PaymentSession
 from kassa.opening import assemble
+from kassa.store import schema
+from kassa.store.database import Database
 from kassa_simulator.process import SimulatorProcess, start_simulator
 
 TOML = """
@@ -102,6 +106,40 @@ class Shop:
             for effect in self.simulator.control.effects(*types)
             if effect["payment_id"] == session.provider_reference
         ]
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the current schema and nothing in it: copying it is faster than migrating for each test."""
+    path = tmp_path_factory.mktemp("template") / "kassa.db"
+    _prepare(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A PostgreSQL database with the current schema and nothing in it."""
+    with request.getfixturevalue("postgresql_server").database() as url:
+        _prepare(url)
+        yield urlsplit(url).path.removeprefix("/")
+
+
+def _prepare(url: str) -> None:
+    database = Database(url)
+    schema.prepare(database)
+    database.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated database that only this test uses: once on SQLite, once on PostgreSQL."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "kassa.db")
+        yield f"sqlite:///{tmp_path / 'kassa.db'}"
+        return
+    server = request.getfixturevalue("postgresql_server")
+    with server.database(template=request.getfixturevalue("postgresql_template")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

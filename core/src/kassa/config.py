@@ -167,7 +167,7 @@ def in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
 def describe(
     error: ValidationError, location: Location, file: ConfigFile, scrubbed: Callable[[str], str] = str
 ) -> list[Mistake]:
-    """The mistakes that pydantic found below this location, in words; ``scrubbed`` is given those of a plugin's validator."""
+    """The mistakes that pydantic found below this location, in words; ``scrubbed`` sees those of a plugin's validators."""
     return [
         file.mistake((*location, *problem["loc"]), _in_words(problem, location, scrubbed))
         for problem in error.errors(include_url=False, include_input=False)
@@ -295,7 +295,9 @@ def _check_password(data: dict[str, Any], file: ConfigFile) -> Iterator[Mistake]
     """Only what stands in the file: the environment is the right place for a password."""
     where: Location = ("database", "url")
     url = _parsed(str(data["database"]["url"])) if has(data, where) else None
-    if url is not None and (url.password is not None or {"password", "sslpassword"} & {key.lower() for key in url.query}):
+    if url is not None and (
+        url.password is not None or {"password", "sslpassword"} & {key.lower() for key in url.query}
+    ):
         message = (
             'has a password in it; put the whole URL into an environment variable and write url = "env:DATABASE_URL"'
         )

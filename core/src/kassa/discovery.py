@@ -96,10 +96,13 @@ def load(group: str, name: str) -> tuple[Candidate, Any]:
 
 @contextmanager
 def _contained(candidate: Candidate) -> Iterator[None]:
-    # stevedore lets these two pass its callback, and an import may well raise them; neither may end the host.
+    # stevedore's callback gets no AssertionError, and nothing like SystemExit; an import may well raise either of them,
+    # and neither may end the host.
     try:
         yield
-    except (AssertionError, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise _import_failed(candidate, error) from error
 
 

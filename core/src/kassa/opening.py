@@ -1,17 +1,16 @@
 """Opening an engine: read the settings, load the providers, check the database, and put it all together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from pydantic import ValidationError
-
 from kassa import config, discovery, providers
 from kassa.carts import EmbeddedCarts, NoOptions
-from kassa.config import Configuration, RegionSettings, RuleSettings, describe
+from kassa.config import Configuration, RegionSettings, RuleSettings, names_a_database
 from kassa.engine import Engine
 from kassa.errors import ConfigurationError, Mistake, PluginUnusable
+from kassa.plugins import examine_cart_driver, instance_of, options_of
 from kassa.providers import Providers
 from kassa.references import resolve
 from kassa.regions import Region, Rule
@@ -52,6 +51,9 @@ def database_url(configuration: Configuration) -> str:
     """The database's URL, its reference resolved; an SQLite file is beside the configuration.  Raises ConfigurationError."""
     mistakes: list[Mistake] = []
     url: str = resolve(configuration.settings.database.url, ("database", "url"), configuration.file, mistakes)
+    if not mistakes and not names_a_database(url):
+        message = "stands for what is no database URL; expected sqlite:///FILE or postgresql://USER@HOST/NAME there"
+        mistakes.append(configuration.file.mistake(("database", "url"), message))
     if mistakes:
         raise ConfigurationError(mistakes)
     scheme, separator, file = url.partition(":///")
@@ -61,11 +63,29 @@ def database_url(configuration: Configuration) -> str:
 
 
 def regions(configuration: Configuration, loaded: Providers) -> dict[str, Region]:
-    """The regions of the settings, with the providers' wire ids in place of the names of their instances."""
+    """The regions of the settings, with the providers' wire ids in place of the names of their instances.
+
+    Raises ConfigurationError.
+    """
+    mistakes = [*early_orders(configuration, loaded)]
+    if mistakes:
+        raise ConfigurationError(mistakes)
     ids = {provider.instance: provider.id for provider in loaded.values()}
     return {
         region_id: _region(region_id, settings, ids) for region_id, settings in configuration.settings.regions.items()
     }
+
+
+def early_orders(configuration: Configuration, loaded: Providers) -> Iterator[Mistake]:
+    """Where an order is to be placed before its money, with a provider whose money is never late."""
+    by_instance = {provider.instance: provider for provider in loaded.values()}
+    for region_id, region in configuration.settings.regions.items():
+        for instance, moment in region.place_order.items():
+            provider = by_instance.get(instance)
+            if moment == "pending" and provider is not None and not provider.manifest.settles_later:
+                where = ("regions", region_id, "place_order", instance)
+                message = f'{provider.manifest.display_name} never settles later; leave it out, or write "authorized"'
+                yield configuration.file.mistake(where, message)
 
 
 def _region(region_id: str, settings: RegionSettings, ids: dict[str, str]) -> Region:
@@ -95,18 +115,18 @@ def _rule(settings: RuleSettings, currency: str, ids: dict[str, str]) -> Rule:
 
 def cart_driver(configuration: Configuration, clock: Callable[[], datetime]) -> CartDriver:
     """The driver that the settings name.  Raises ConfigurationError."""
-    settings = configuration.settings.carts
+    settings, file = configuration.settings.carts, configuration.file
     if settings.driver == EMBEDDED:
+        if settings.options:
+            raise ConfigurationError(
+                [file.mistake(("carts", "options"), "the embedded driver takes none; remove them")]
+            )
         return EmbeddedCarts(NoOptions(), clock)
-    mistakes: list[Mistake] = []
     try:
-        _candidate, plugin = discovery.load(CART_ENTRY_POINTS, settings.driver)
-        resolved = resolve(settings.options, ("carts", "options"), configuration.file, mistakes)
-        driver: CartDriver = plugin(plugin.Options.model_validate(resolved))
+        candidate, plugin = discovery.load(CART_ENTRY_POINTS, settings.driver)
+        examine_cart_driver(plugin, candidate)
+        options = options_of(plugin, settings.options, ("carts", "options"), candidate, file)
+        driver: CartDriver = instance_of(plugin, options, candidate, "[carts]")
     except PluginUnusable as error:
-        raise ConfigurationError([configuration.file.mistake(("carts", "driver"), str(error))]) from error
-    except ValidationError as error:
-        raise ConfigurationError(describe(error, ("carts", "options"), configuration.file)) from error
-    if mistakes:
-        raise ConfigurationError(mistakes)
+        raise ConfigurationError([file.mistake(("carts", "driver"), str(error))]) from error
     return driver

@@ -8,21 +8,20 @@ from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 import pluggy
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from kassa.config import MISTAKEN, Configuration, ProviderSettings, describe
-from kassa.config_file import Location
+from kassa.config import MISTAKEN, Configuration, ProviderSettings
 from kassa.discovery import Candidate, Catalogue
-from kassa.errors import ConfigurationError, KassaError, Mistake, NotFound, PluginUnusable
-from kassa.references import literal_secrets, resolve, secrets_in
+from kassa.errors import ConfigurationError, Mistake, NotFound, PluginUnusable
+from kassa.plugins import contained, examine_provider, instance_of, manifest_of, options_of
+from kassa.references import secrets_in
+from kassa.scrubbing import Scrubber
 from kassa.store.open_transaction import refuse_inside_transaction
 from kassa_sdk import (
-    CONTRACT_VERSION,
-    OLDEST_CONTRACT_VERSION,
     PROVIDER_ENTRY_POINTS,
+    ActionRequired,
     LookUpOutcome,
     LookUpRequest,
-    Manifest,
     NotSent,
     Outcome,
     ProviderHooks,
@@ -47,10 +46,11 @@ class ConfiguredProvider:
         self.instance = instance
         self.settings = settings
         self.candidate = candidate
-        self._secrets = tuple(secrets_in(options))
-        provider = self._instantiated(plugin, options)
-        self.manifest: Manifest = provider.manifest
-        self._manager = _examined(provider, candidate)
+        self._scrubber = Scrubber(secrets_in(options))
+        provider = instance_of(plugin, options, candidate, f"[providers.{instance}]")
+        self.manifest = manifest_of(provider, candidate)
+        self._manager = _registered(provider, candidate, self._scrubber)
+        self._examine_hooks()
 
     @property
     def id(self) -> str:
@@ -74,29 +74,30 @@ class ConfiguredProvider:
 
     def _ask(self, hook: str, request: Any, expected: tuple[type, ...]) -> Any:
         refuse_inside_transaction(f"hook {hook} of {self.id}")
+        if hook not in self.hooks:
+            return NotSent(cause=f"{self.candidate} does not implement {hook}")
         try:
             answer = getattr(self._manager.hook, hook)(request=request)
+        except KeyboardInterrupt:
+            raise
         except Unsupported as error:
-            return NotSent(cause=self._without_secrets(f"not supported: {error}"))
-        except Exception as error:  # whatever it is, the request may have been sent
-            return Unknown(cause=self._without_secrets(f"{type(error).__name__}: {error}"))
+            return NotSent(cause=self._scrubber.text(f"not supported: {error}"))
+        except BaseException as error:  # whatever it is, SystemExit too, the request may have been sent
+            return Unknown(cause=self._scrubber.error(error))
         if not isinstance(answer, expected):
             return Unknown(cause=f"{self.candidate} answered {hook} with {type(answer).__name__}, which is no outcome")
-        return answer
+        if isinstance(answer, ActionRequired) and "action" not in self.hooks:
+            cause = f"{self.candidate} answered {hook} with ActionRequired, but does not implement the hook action"
+            return Unknown(cause=cause)
+        return self._scrubber.outcome(answer)
 
-    def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
-
-    def _instantiated(self, plugin: Any, options: BaseModel) -> Any:
-        try:
-            return plugin(options)
-        except Exception as error:
-            cause = self._without_secrets(f"{type(error).__name__}: {error}")
+    def _examine_hooks(self) -> None:
+        missing = self.manifest.required_hooks() - self.hooks
+        if missing:
             raise PluginUnusable(
-                f"{self.candidate} refuses its options: {cause}; change [providers.{self.instance}]"
-            ) from None
+                f"{self.candidate} lacks the hooks that its manifest promises: {', '.join(sorted(missing))} "
+                f"(is a method not marked with @hookimpl?); tell its author"
+            )
 
 
 class Providers(Mapping[str, ConfiguredProvider]):
@@ -134,81 +135,40 @@ def load(configuration: Configuration) -> Providers:
     for instance, settings in configuration.settings.providers.items():
         if settings.plugin == MISTAKEN:
             continue
-        provider = _load_one(instance, settings, catalogue, configuration, mistakes)
-        if provider is not None:
-            providers[instance] = provider
+        try:
+            providers[instance] = _load_one(instance, settings, catalogue, configuration)
+        except ConfigurationError as error:
+            mistakes += error.mistakes
     if mistakes:
         raise ConfigurationError(mistakes)
     return Providers(providers)
 
 
 def _load_one(
-    instance: str,
-    settings: ProviderSettings,
-    catalogue: Catalogue,
-    configuration: Configuration,
-    mistakes: list[Mistake],
-) -> ConfiguredProvider | None:
+    instance: str, settings: ProviderSettings, catalogue: Catalogue, configuration: Configuration
+) -> ConfiguredProvider:
     file = configuration.file
-    location: Location = ("providers", instance)
     try:
         candidate, plugin = catalogue.load(settings.plugin)
-        examine_class(plugin, candidate)
-        options = _options(plugin, settings, (*location, "options"), configuration, mistakes)
-        return None if options is None else ConfiguredProvider(instance, settings, candidate, options, plugin)
+        examine_provider(plugin, candidate)
+        options = options_of(plugin, settings.options, ("providers", instance, "options"), candidate, file)
+        return ConfiguredProvider(instance, settings, candidate, options, plugin)
     except PluginUnusable as error:
-        mistakes.append(file.mistake((*location, "plugin"), str(error)))
-    return None
+        raise ConfigurationError([file.mistake(("providers", instance, "plugin"), str(error))]) from error
 
 
-def _options(
-    plugin: Any, settings: ProviderSettings, location: Location, configuration: Configuration, mistakes: list[Mistake]
-) -> BaseModel | None:
-    before = len(mistakes)
-    resolved = resolve(settings.options, location, configuration.file, mistakes)
-    try:
-        options: BaseModel = plugin.Options.model_validate(resolved)
-    except ValidationError as error:
-        mistakes.extend(describe(error, location, configuration.file))
-        return None
-    for path in literal_secrets(resolved, options, location):
-        message = "is a secret; write it as env:NAME or file:PATH, so that it does not stand in this file"
-        mistakes.append(configuration.file.mistake(path, message))
-    return options if len(mistakes) == before else None
-
-
-def examine_class(plugin: Any, candidate: Candidate) -> None:
-    """Examine what can be told without options.  Raises PluginUnusable."""
-    manifest, options = getattr(plugin, "manifest", None), getattr(plugin, "Options", None)
-    if not isinstance(manifest, Manifest):
-        raise PluginUnusable(f"{candidate}: {candidate.target} has no manifest (a kassa_sdk.Manifest); tell its author")
-    if not OLDEST_CONTRACT_VERSION <= manifest.contract_version <= CONTRACT_VERSION:
-        raise PluginUnusable(
-            f"{candidate} was written for version {manifest.contract_version} of the provider contract, this kassa speaks "
-            f"{OLDEST_CONTRACT_VERSION} to {CONTRACT_VERSION}; install a version of {candidate.distribution} that fits"
-        )
-    if not (isinstance(options, type) and issubclass(options, BaseModel)):
-        raise PluginUnusable(f"{candidate}: {candidate.target} has no pydantic model Options; tell its author")
-    if options.model_config.get("extra") != "forbid":
-        raise PluginUnusable(f"{candidate}: its Options must refuse unknown keys (extra='forbid'); tell its author")
-
-
-def _examined(provider: Any, candidate: Candidate) -> pluggy.PluginManager:
+def _registered(provider: Any, candidate: Candidate, scrubber: Scrubber) -> pluggy.PluginManager:
     manager = pluggy.PluginManager("kassa")
     manager.add_hookspecs(ProviderHooks)
-    try:
-        manager.register(provider)
-        manager.check_pending()
-    except (pluggy.PluginValidationError, KassaError) as error:
-        raise PluginUnusable(
-            f"{candidate} has a hook that the contract does not know: {error}; tell its author"
-        ) from error
-    missing = provider.manifest.required_hooks() - _implemented(manager)
-    if missing:
-        raise PluginUnusable(
-            f"{candidate} lacks the hooks that its manifest promises: {', '.join(sorted(missing))} "
-            f"(is a method not marked with @hookimpl?); tell its author"
-        )
+    # Older releases of pluggy read every attribute of the provider in search of hooks, and so run its properties.
+    with contained(f"{candidate} cannot be searched for its hooks", "tell its author", scrubber):
+        try:
+            manager.register(provider)
+            manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginUnusable(
+                f"{candidate} has a hook that the contract does not know: {error}; tell its author"
+            ) from error
     return manager
 
 

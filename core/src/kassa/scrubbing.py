@@ -40,14 +40,15 @@ class Scrubber:
         """The outcome, with the sentences in it scrubbed."""
         match outcome:
             case Declined():
-                sentences = ("code", "reason")
+                return outcome.model_copy(update=self._fields(outcome, "code", "reason"))
             case NotSent() | Unknown():
-                sentences = ("cause",)
+                return outcome.model_copy(update=self._fields(outcome, "cause"))
             case _:
                 return outcome
-        return outcome.model_copy(
-            update={field: self.text(str(getattr(outcome, field, "not given"))) for field in sentences}
-        )
+
+    def _fields(self, outcome: Any, *names: str) -> dict[str, str]:
+        # A plugin may build an outcome without validation, so a sentence may be anything, or absent.
+        return {name: self.text(str(getattr(outcome, name, "not given"))) for name in names}
 
 
 def _storable(text: str) -> str:

@@ -53,6 +53,8 @@ def examine(config: Path) -> Examined:
     if configuration is None:
         raise ConfigurationError(mistakes)
     loaded = _collect(mistakes, lambda: providers.load(configuration))
+    if loaded is not None:
+        mistakes += opening.early_orders(configuration, loaded)
     _collect(mistakes, lambda: opening.cart_driver(configuration, utc_now))
     told = any(mistake.field == "database.url" for mistake in mistakes)
     database = None if told else _collect(mistakes, lambda: _usable_database(configuration))

@@ -14,7 +14,7 @@ from rich.text import Text
 from kassa.cli.exits import ExitCode, says_mistakes
 from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from kassa.cli.output import BAD, GOOD, LOUD, QUIET, Document, facts, indented, print_document, say, table
-from kassa.errors import ConfigurationError, KassaError, Mistake, PluginUnusable
+from kassa.errors import ConfigurationError, KassaError, Mistake
 
 if TYPE_CHECKING:
     from kassa.config import Configuration
@@ -159,17 +159,19 @@ def _loaded(health: PluginHealth, configuration: "Configuration") -> PluginHealt
 
 
 def _cart_drivers(configuration: "Configuration | None") -> Iterator[PluginHealth]:
-    from kassa import discovery
+    from kassa import discovery, opening
+    from kassa.world import utc_now
     from kassa_sdk import CART_ENTRY_POINTS
 
     used = EMBEDDED if configuration is None else configuration.settings.carts.driver
     for candidate in discovery.installed(CART_ENTRY_POINTS):
         health = _health("carts", candidate, (candidate.name,) if candidate.name == used else ())
-        if health.used_as:
+        if configuration is not None and health.used_as:
             try:
-                discovery.load(CART_ENTRY_POINTS, candidate.name)
-            except PluginUnusable as error:
-                health = replace(health, status="broken", sentence=str(error))
+                opening.cart_driver(configuration, utc_now)
+            except ConfigurationError as error:
+                is_broken = any(each.field == "carts.driver" for each in error.mistakes)
+                health = replace(health, status="broken" if is_broken else "misconfigured", sentence=str(error))
         yield health
 
 

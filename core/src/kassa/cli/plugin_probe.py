@@ -7,7 +7,7 @@ Whatever the import does to this process, nobody else is hurt.  The last line on
 import json
 import sys
 
-from kassa import discovery, providers
+from kassa import discovery, plugins
 from kassa.errors import PluginUnusable
 from kassa_sdk import PROVIDER_ENTRY_POINTS
 
@@ -18,8 +18,10 @@ def main(group: str, name: str) -> None:
     try:
         candidate, plugin = discovery.load(group, name)
         if group == PROVIDER_ENTRY_POINTS:
-            providers.examine_class(plugin, candidate)
+            plugins.examine_provider(plugin, candidate)
             contract_version = plugin.manifest.contract_version
+        else:
+            plugins.examine_cart_driver(plugin, candidate)
     except PluginUnusable as error:
         sentence = str(error)
     print()
