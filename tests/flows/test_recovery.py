@@ -275,3 +275,22 @@ def test_a_provider_without_keys_is_never_sent_the_same_money_operation_twice(
     assert (operation.status, operation.sends) == (expected, 1)
     session = keyless.engine.retrieve_payment_session(payment.payment_session_id)
     assert keyless.books(session, "captured") == ([4000] if fault in ACTED else [])
+
+
+def test_what_a_provider_that_is_not_configured_any_more_has_in_doubt_waits_and_says_so(
+    timed: Shop, clock: Clock, configured: str
+) -> None:
+    payment = timed.paid("100.00")
+    timed.simulator.control.add_fault(Fault.ACT_THEN_CUT, "capture")
+    with pytest.raises(StillProcessing):
+        timed.engine.capture_payment(payment.id)
+    renamed = configured.replace("providers.cards", "providers.other").replace('"cards"', '"other"')
+    without = assemble(parse(renamed.replace("{ cards =", "{ other =")), clock=clock)
+    clock.forward(seconds=10)
+    (waiting,) = without.work().operations
+    assert waiting.status is OperationStatus.UNKNOWN
+    assert waiting.cause == "pp_simulator_cards is not configured any more; configure it again"
+    without.close()
+    clock.forward(minutes=5)
+    (settled,) = timed.engine.work().operations
+    assert settled.status is OperationStatus.SUCCEEDED

@@ -4,13 +4,14 @@ Each operation that is due is taken over with a lease and the next generation, s
 of machines share the work; a worker that dies loses its lease, and another goes on.
 """
 
+import logging
 from dataclasses import replace
 from typing import assert_never
 
 from sqlalchemy import Connection
 
 from kassa import checkout, doubt, evidence, intents
-from kassa.errors import CallerError, InvalidData, NotAllowed, NotFound, ProviderFailure, StillProcessing
+from kassa.errors import CallerError, InvalidData, NotAllowed, ProviderFailure
 from kassa.ids import Kind, require_kind
 from kassa.intents import LEASE
 from kassa.model import Operation, OperationKind, PaymentCollection
@@ -34,6 +35,8 @@ from kassa_sdk import (
 )
 from kassa_sdk.outcomes import NotFound as NotThere
 
+_log = logging.getLogger("kassa.recovery")
+
 BATCH = 20
 """How many operations one worker takes over at once: few, so that a worker that dies delays few."""
 
@@ -42,7 +45,7 @@ def recover_due(world: World) -> tuple[Operation, ...]:
     """Take over what is due now, of every store, and do the next step for each.  Returns them as they then stand."""
     now = world.clock()
     claimed = world.database.transact(lambda connection: operations.claim_due(connection, now, now + LEASE, BATCH))
-    return tuple(_recover(replace(world, store_id=operation.store_id), operation) for operation in claimed)
+    return tuple(_recover_or_leave(replace(world, store_id=operation.store_id), operation) for operation in claimed)
 
 
 def complete_due(world: World) -> tuple[str, ...]:
@@ -101,6 +104,15 @@ def resolve(world: World, operation_id: str, decision: Decision) -> Operation:
         return settled
 
     return world.database.transact(decide)
+
+
+def _recover_or_leave(world: World, operation: Operation) -> Operation:
+    """One operation that cannot be recovered keeps nobody from the others; it is due again when its lease ends."""
+    try:
+        return _recover(world, operation)
+    except Exception as error:
+        _log.error("%s could not be recovered, and is tried again: %s", operation.id, type(error).__name__)
+        return operation
 
 
 def _recover(world: World, operation: Operation) -> Operation:
@@ -201,8 +213,11 @@ def _complete(world: World, collection: PaymentCollection) -> None:
         if isinstance(completion, checkout.OrderPlaced):
             return
         cause = f"its payment is {completion.type}"
-    except (CallerError, ProviderFailure, StillProcessing, NotFound) as error:
+    except (CallerError, ProviderFailure) as error:
         cause = str(error)
+    except Exception as error:
+        _log.error("%s could not be completed, and is tried again: %s", collection.id, type(error).__name__)
+        return
     # The collection stays due; that it could not be completed is in the history for the operator.
     world.database.transact(
         lambda connection: events.append(

@@ -1,6 +1,7 @@
 """``kassa doubts``, ``kassa resolve`` and ``kassa worker``: what is not settled, and what settles it."""
 
 import getpass
+import sys
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,6 +13,7 @@ from kassa.cli.engines import opened
 from kassa.cli.exits import says_mistakes
 from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Limit
 from kassa.cli.output import BAD, GOOD, LOUD, WAITING, Document, facts, moment, print_document, record_document, say
+from kassa.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from kassa.engine import Engine, Worked
@@ -88,7 +90,7 @@ def worker(
             say("Working; stop with Ctrl-C at any moment.")
         try:
             while True:
-                _tell(engine.work(), as_json=as_json)
+                _work(engine, as_json=as_json, once=once)
                 if once and not _is_anything_due(engine):
                     return
                 time.sleep(0 if once else PAUSE_SECONDS)
@@ -122,6 +124,18 @@ def _is_anything_due(engine: "Engine") -> bool:
         operation.due_at is not None and operation.due_at <= now and operation.status.value in waiting
         for operation in engine.list_operations_in_doubt(limit=1000)
     )
+
+
+def _work(engine: "Engine", *, as_json: bool, once: bool) -> None:
+    """One pass; a database that is away for a while ends a worker only where it was to run once."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        _tell(engine.work(), as_json=as_json)
+    except (StoreUnavailable, DBAPIError) as error:
+        if once:
+            raise
+        print(f"the database does not answer ({type(error).__name__}); trying again", file=sys.stderr)
 
 
 def _tell(worked: "Worked", *, as_json: bool) -> None:
