@@ -87,7 +87,8 @@ def _placed_before(world: World, order_id: str, collection: PaymentCollection | 
         collection = world.database.transact(
             lambda connection: _note_order(world, connection, unnoted, order_id, is_paid=is_paid)
         )
-    return OrderPlaced(order_id=order_id, payment_collection=collection, is_paid=collection.order_is_paid)
+    is_paid = collection.order_is_paid and collection.has_promise
+    return OrderPlaced(order_id=order_id, payment_collection=collection, is_paid=is_paid)
 
 
 def _note_order(
