@@ -4,11 +4,13 @@ import ast
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +35,6 @@ python() { "$PYTHON" "$@"; }
 pip() { [ "$*" != "install -e ." ] || "$PYTHON" -c "$MAKE_KNOWN"; }
 latest() { grep -ohE "\\b$1_([0-9]+_)?[0-9a-f]{16,}" said-* | tail -n 1; }
 begun() { while [ ! -s "$1" ]; do sleep 0.05; done; }
-trap 'kill $(jobs -p) 2>/dev/null' EXIT
 """
 
 
@@ -126,6 +127,25 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
+def run_in_a_group(shell_script: str, folder: Path, environment: dict[str, str]) -> str:
+    """Run a script, and end all that it left running.  Returns what it printed as errors."""
+    shell = subprocess.Popen(
+        ["bash", "-c", shell_script],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    try:
+        return shell.communicate(timeout=120)[1]
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGTERM)
+
+
 def test_there_are_pages_that_are_executed() -> None:
     assert {"tutorial", "extend/write-a-provider"} <= {name_of(page) for page in PAGES if is_executed(page)}
 
@@ -148,17 +168,7 @@ def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
         "COLUMNS": "80",
         "NO_COLOR": "1",
     }
-    run = subprocess.run(
-        ["bash", "-c", "\n".join(script(page, port))],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
-    assert run.stderr == ""
+    assert run_in_a_group("\n".join(script(page, port)), folder, environment) == ""
     told = [command for block in blocks(page) if block.language == "console" for command in commands(block)]
     for number, command in enumerate(told):
         said = "\n".join(line.rstrip() for line in (folder / f"said-{number:03}").read_text().strip("\n").split("\n"))
