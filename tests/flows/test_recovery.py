@@ -169,6 +169,9 @@ def test_an_operation_whose_sender_was_killed_is_taken_over_when_its_lease_ends(
     # The request may or may not have arrived before the sender died.
     timed.simulator.control.clear_faults()
     assert timed.engine.work().operations == ()
+    (leased,) = timed.engine.list_operations_in_doubt()
+    with pytest.raises(StillProcessing):
+        timed.engine.resolve_operation(leased.id, has_succeeded=False, who="Ada", why="too early to tell")
     clock.forward(minutes=5)
     (settled,) = timed.engine.work().operations
     assert (settled.status, settled.sends) == (OperationStatus.SUCCEEDED, 2)

@@ -15,7 +15,7 @@ from kassa.errors import CallerError, InvalidData, NotAllowed, ProviderFailure
 from kassa.ids import Kind, require_kind
 from kassa.intents import LEASE
 from kassa.model import Operation, OperationKind, PaymentCollection
-from kassa.protocol import finish
+from kassa.protocol import finish, still_processing
 from kassa.providers import ConfiguredProvider
 from kassa.store import collections, events, operations, payments, sessions
 from kassa.transitions import OPEN_OPERATION, OperationStatus
@@ -95,6 +95,9 @@ def resolve(world: World, operation_id: str, decision: Decision) -> Operation:
         operation = operations.lock(connection, world.store_id, operation_id)
         if operation.status not in OPEN_OPERATION - {OperationStatus.PLANNED}:
             raise NotAllowed(f"operation {operation_id} is {operation.status.value}; there is nothing to decide")
+        if intents.is_leased(operation, world.clock()):
+            # A send may be on its way at this moment: what a person saw before it is no evidence about it.
+            raise still_processing(operation)
         outcome = _decided(connection, operation, decision)
         settled = evidence.apply(connection, operation, outcome, world.clock(), is_decision=True)
         data = decision.model_dump(mode="json")
