@@ -31,6 +31,7 @@ def payment(  # every amount of a payment
         refunded=Money(refunded, "EUR"),
         refunding=Money(refunding, "EUR"),
         canceled=Money(canceled, "EUR"),
+        returned=Money(0, "EUR"),
         created_at=NOW,
         captured_at=None,
         canceled_at=None,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -133,6 +134,36 @@ def test_the_newest_migration_is_the_one_that_the_code_expects() -> None:
     config = Config()
     config.set_main_option("script_location", "kassa.store:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == schema.HEAD
+
+
+def at_schema(database_url: str, revision: str) -> Database:
+    """A database as an earlier release left it."""
+    database = Database(database_url)
+    config = Config()
+    config.set_main_option("script_location", "kassa.store:migrations")
+
+    def upgrade(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    database.transact(upgrade)
+    return database
+
+
+def test_what_the_first_release_stored_is_there_after_the_upgrade(database_url: str) -> None:
+    database = at_schema(database_url, "0001")
+    collection = new_collection()
+    database.transact(lambda connection: collections.add(connection, collection))
+    schema.upgrade(database)
+    assert database.read(schema.version) == schema.HEAD
+    assert database.read(lambda connection: collections.load(connection, "default", collection.id)) == collection
+    database.dispose()
+
+
+def test_every_event_is_in_the_outbox_from_its_own_transaction_on(database: Database) -> None:
+    database.transact(lambda c: events.append(c, "default", None, "order.placed", "order_1", NOW))
+    waiting = database.read(lambda c: c.execute(text("SELECT event_id FROM outbox")).scalars().all())
+    assert waiting == database.read(lambda c: c.execute(text("SELECT id FROM events")).scalars().all())
 
 
 def test_a_database_of_a_later_release_is_refused(database: Database) -> None:

@@ -335,6 +335,7 @@ def _new_payment(session: PaymentSession, provider_reference: str, now: datetime
         refunded=nothing,
         refunding=nothing,
         canceled=nothing,
+        returned=nothing,
         created_at=now,
         captured_at=None,
         canceled_at=None,

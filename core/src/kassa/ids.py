@@ -21,6 +21,12 @@ class Kind(StrEnum):
     CART = "cart"
     LINE_ITEM = "cali"
     ORDER = "order"
+    NOTICE = "notice"
+    CASE = "case"
+    DISPUTE = "dispute"
+    DELIVERY = "delivery"
+    PROVIDER_SWITCH = "switch"
+    RECONCILIATION = "recon"
 
 
 _ID = re.compile(r"([a-z]+(?:_[a-z]+)*)_[0-9a-f]{32}")

@@ -38,6 +38,42 @@ class PaymentStatus(StrEnum):
     CANCELED = "canceled"
 
 
+class CaseKind(StrEnum):
+    """What a person should know about, or decide, although nothing of it waits for them."""
+
+    SURPLUS = "surplus"
+    """Money that nothing is owed for: a session that was given up is paid after all."""
+    CONTRADICTION = "contradiction"
+    """A verified message that contradicts what was asked: another amount, currency or payment."""
+    UNEXPLAINED = "unexplained"
+    """A total at the provider that is more than all that we know of."""
+    REFUND_FAILED = "refund_failed"
+    """The provider says that a refund failed, after it had said that it succeeded."""
+    RETURNED = "returned"
+    """A debit was returned: captured money is gone."""
+    DISPUTED = "disputed"
+    """The shopper disputes a payment."""
+    ORPHAN = "orphan"
+    """The provider lists a payment that we do not know."""
+    MISSING = "missing"
+    """We have a payment that the provider does not list."""
+
+
+class CaseStatus(StrEnum):
+    """Whether a case still wants somebody's attention."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class DisputeStatus(StrEnum):
+    """Where one dispute stands."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
 class PaymentSession(Record):
     """One try to pay through one provider.
 
@@ -68,7 +104,10 @@ class PaymentSession(Record):
 
 
 class Payment(Record):
-    """Promised money.  ``capturing`` and ``refunding`` are reserved by operations whose fate is not settled."""
+    """Promised money.  ``capturing`` and ``refunding`` are reserved by operations whose fate is not settled.
+
+    ``returned`` is what a bank has taken back of a debit, in total.
+    """
 
     id: str
     store_id: str
@@ -82,6 +121,7 @@ class Payment(Record):
     refunded: Money
     refunding: Money
     canceled: Money
+    returned: Money
     created_at: datetime
     captured_at: datetime | None
     canceled_at: datetime | None
@@ -105,7 +145,10 @@ class Capture(Record):
 
 
 class Refund(Record):
-    """One giving back of money that happened.  ``operation_id`` is None where it was made elsewhere."""
+    """One giving back of money that happened.  ``operation_id`` is None where it was made elsewhere.
+
+    ``failed_at`` is set where a person has decided that it failed after all: then it does not count.
+    """
 
     id: str
     payment_id: str
@@ -114,6 +157,7 @@ class Refund(Record):
     provider_reference: str
     reason: str | None
     created_at: datetime
+    failed_at: datetime | None = None
 
 
 class PaymentLedger(Record):
@@ -157,7 +201,7 @@ class Operation(Record):
     ``hook``, ``attempt`` and ``attempt_key`` name the send that is under way or was last; ``request`` is exactly what was
     sent, as JSON, ``sends`` how often.  ``checks`` counts how often its fate was looked for.
     ``cause`` says what stands in the way, or by which evidence it failed; ``answer`` is what the provider said last, as
-    JSON, for a person to read.
+    JSON, for a person to read.  ``client_key`` is the key under which a client asked for it, and may ask again.
     """
 
     id: str
@@ -182,6 +226,7 @@ class Operation(Record):
     due_at: datetime | None
     cause: str | None
     answer: str | None
+    client_key: str | None = None
     created_at: datetime
     updated_at: datetime
 

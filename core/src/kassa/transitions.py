@@ -43,8 +43,39 @@ class SessionStatus(StrEnum):
     CANCELED = "canceled"
 
 
+class NoticeStatus(StrEnum):
+    """Where one verified message of a provider stands in our inbox."""
+
+    RECEIVED = "received"
+    """Stored and acknowledged; to be applied."""
+    APPLIED = "applied"
+    """What it says is in our books."""
+    IGNORED = "ignored"
+    """It says nothing about a payment of ours."""
+    UNMATCHED = "unmatched"
+    """We do not know the payment that it is about, yet."""
+    ERROR = "error"
+    """Applying it failed; it is tried again."""
+    EXPIRED = "expired"
+    """Nothing ever matched it."""
+    DEAD = "dead"
+    """Every try failed; a person replays it."""
+
+
+class DeliveryStatus(StrEnum):
+    """Where the telling of one event to one subscriber stands."""
+
+    NEW = "new"
+    RETRY = "retry"
+    SENT = "sent"
+    DEAD = "dead"
+    """Every try failed; a person replays it."""
+
+
 _O = OperationStatus
 _S = SessionStatus
+_N = NoticeStatus
+_D = DeliveryStatus
 
 OPERATION_MOVES: Mapping[OperationStatus, frozenset[OperationStatus]] = {
     _O.PLANNED: frozenset({_O.IN_FLIGHT, _O.CANCELED}),
@@ -69,6 +100,25 @@ SESSION_MOVES: Mapping[SessionStatus, frozenset[SessionStatus]] = {
     _S.CANCELED: frozenset({_S.AUTHORIZED}),
 }
 
+NOTICE_MOVES: Mapping[NoticeStatus, frozenset[NoticeStatus]] = {
+    _N.RECEIVED: frozenset({_N.APPLIED, _N.IGNORED, _N.UNMATCHED, _N.ERROR}),
+    _N.UNMATCHED: frozenset({_N.APPLIED, _N.ERROR, _N.EXPIRED}),
+    _N.ERROR: frozenset({_N.APPLIED, _N.UNMATCHED, _N.DEAD}),
+    # A person replays it.
+    _N.EXPIRED: frozenset({_N.RECEIVED}),
+    _N.DEAD: frozenset({_N.RECEIVED}),
+    _N.APPLIED: frozenset({_N.RECEIVED}),
+    _N.IGNORED: frozenset({_N.RECEIVED}),
+}
+
+DELIVERY_MOVES: Mapping[DeliveryStatus, frozenset[DeliveryStatus]] = {
+    _D.NEW: frozenset({_D.SENT, _D.RETRY, _D.DEAD}),
+    _D.RETRY: frozenset({_D.SENT, _D.DEAD}),
+    # A person replays it.
+    _D.SENT: frozenset({_D.NEW}),
+    _D.DEAD: frozenset({_D.NEW}),
+}
+
 RESERVING = frozenset({_O.IN_FLIGHT, _O.REQUIRES_MORE, _O.PENDING, _O.UNKNOWN, _O.REVIEW})
 """While an operation stands here, what it would take or give back stays reserved: only definitive failure frees it."""
 
@@ -81,9 +131,11 @@ LIVE_SESSION = frozenset(SessionStatus) - {_S.CANCELED}
 _TABLES: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
     OperationStatus: OPERATION_MOVES,  # type: ignore[dict-item]  # a table maps one enumeration to itself
     SessionStatus: SESSION_MOVES,  # type: ignore[dict-item]
+    NoticeStatus: NOTICE_MOVES,  # type: ignore[dict-item]
+    DeliveryStatus: DELIVERY_MOVES,  # type: ignore[dict-item]
 }
 
-StatusT = TypeVar("StatusT", OperationStatus, SessionStatus)
+StatusT = TypeVar("StatusT", OperationStatus, SessionStatus, NoticeStatus, DeliveryStatus)
 
 
 def advance(current: StatusT, following: StatusT) -> StatusT:

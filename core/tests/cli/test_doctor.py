@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from kassa.store import schema
+
 from .conftest import SHOP, Kassa
 
 CRASHES = "import os\nos._exit(7)\n"
@@ -81,7 +83,7 @@ def test_looking_creates_no_database(kassa: Kassa, shop: Path) -> None:
 
 
 def test_the_schema_of_the_database_is_told(kassa: Kassa, paid: str) -> None:
-    assert kassa("doctor", "--json").document["database"]["schema"] == "0001"
+    assert kassa("doctor", "--json").document["database"]["schema"] == schema.HEAD
 
 
 def test_a_database_that_cannot_be_read_is_told(kassa: Kassa, shop: Path) -> None:

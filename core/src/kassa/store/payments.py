@@ -266,6 +266,7 @@ def _payment(row: Row[Any]) -> Payment:
         refunded=Money(row.refunded_minor, currency),
         refunding=Money(row.refunding_minor, currency),
         canceled=Money(row.canceled_minor, currency),
+        returned=Money(row.returned_minor, currency),
         created_at=row.created_at,
         captured_at=row.captured_at,
         canceled_at=row.canceled_at,
@@ -292,4 +293,5 @@ def _refund(row: Row[Any]) -> Refund:
         provider_reference=row.provider_reference,
         reason=row.reason,
         created_at=row.created_at,
+        failed_at=row.failed_at,
     )

@@ -27,8 +27,15 @@ from sqlalchemy import (
     text,
 )
 
-from kassa.model import OperationKind
-from kassa.transitions import LIVE_SESSION, OPEN_OPERATION, OperationStatus, SessionStatus
+from kassa.model import CaseKind, CaseStatus, DisputeStatus, OperationKind
+from kassa.transitions import (
+    LIVE_SESSION,
+    OPEN_OPERATION,
+    DeliveryStatus,
+    NoticeStatus,
+    OperationStatus,
+    SessionStatus,
+)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -124,6 +131,8 @@ payment_sessions = Table(
         sqlite_where=text(_in("status", LIVE_SESSION)),
         postgresql_where=text(_in("status", LIVE_SESSION)),
     ),
+    # By this a notice finds its session.
+    Index("ix_payment_sessions_reference", "provider_id", "provider_reference"),
 )
 
 payments = Table(
@@ -142,6 +151,7 @@ payments = Table(
     Column("refunded_minor", BigInteger, nullable=False, server_default="0"),
     Column("refunding_minor", BigInteger, nullable=False, server_default="0"),
     Column("canceled_minor", BigInteger, nullable=False, server_default="0"),
+    Column("returned_minor", BigInteger, nullable=False, server_default="0"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("captured_at", UtcDateTime),
     Column("canceled_at", UtcDateTime),
@@ -182,6 +192,7 @@ operations = Table(
     Column("due_at", UtcDateTime, index=True),
     Column("cause", Text),
     Column("answer", Text),
+    Column("client_key", String(255)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     # Captures and refunds may run beside each other, their amounts are reserved; of all else one at a time.
@@ -223,6 +234,8 @@ refunds = Table(
     Column("provider_reference", String(255), nullable=False),
     Column("reason", Text),
     Column("created_at", UtcDateTime, nullable=False),
+    # A person decided that it failed after all; it does not count.
+    Column("failed_at", UtcDateTime),
     UniqueConstraint("payment_id", "provider_reference"),
 )
 
@@ -236,6 +249,159 @@ events = Table(
     Column("entity_id", String(255), nullable=False),
     Column("data", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+)
+
+# One row an event, written by a trigger in the event's own transaction; gone once the event has its deliveries.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("event_id", ForeignKey("events.id"), primary_key=True),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("event_id", ForeignKey("events.id"), nullable=False),
+    # The name of a subscriber or an extension in the configuration.
+    Column("subscriber", String(64), nullable=False),
+    Column("status", String(16), _one_of("status", DeliveryStatus), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", UtcDateTime, index=True),
+    Column("cause", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("event_id", "subscriber"),
+)
+
+# The inbox of verified messages.  Store and collection are known once a message is matched: providers know no stores.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("provider_id", String(128), nullable=False),
+    # The provider's own id of the message; where it has none, a hash of its body.
+    Column("dedupe_key", String(255), nullable=False),
+    Column("type", String(255), nullable=False),
+    Column("status", String(16), _one_of("status", NoticeStatus), nullable=False),
+    Column("provider_reference", String(255)),
+    Column("facts", NullableJson),
+    # As it came, for a person to read: without secrets and card numbers.
+    Column("body", Text, nullable=False),
+    Column("store_id", String(64)),
+    Column("payment_collection_id", ForeignKey("payment_collections.id"), index=True),
+    Column("payment_session_id", ForeignKey("payment_sessions.id")),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", UtcDateTime, index=True),
+    Column("cause", Text),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    # A repetition is stored once.
+    UniqueConstraint("provider_id", "dedupe_key"),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("payment_collection_id", ForeignKey("payment_collections.id"), index=True),
+    Column("payment_session_id", ForeignKey("payment_sessions.id")),
+    Column("provider_id", String(128), nullable=False),
+    Column("kind", String(16), _one_of("kind", CaseKind), nullable=False),
+    Column("status", String(16), _one_of("status", CaseStatus), nullable=False),
+    # What it is about: the same thing makes one case, however often it is told.
+    Column("subject", String(255), nullable=False),
+    Column("currency", String(3)),
+    Column("amount_minor", BigInteger),
+    Column("cause", Text, nullable=False),
+    # What gives the money back, by policy.
+    Column("operation_id", ForeignKey("operations.id"), index=True),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("closed_by", String(255)),
+    Column("closed_why", Text),
+    UniqueConstraint("store_id", "kind", "subject"),
+)
+
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("payment_collection_id", ForeignKey("payment_collections.id"), nullable=False),
+    Column("payment_id", ForeignKey("payments.id"), nullable=False),
+    Column("provider_reference", String(255), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("status", String(16), _one_of("status", DisputeStatus), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("payment_id", "provider_reference"),
+)
+
+# A client's key, what was asked under it, and the answer: kept as long as the payment.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("store_id", String(64), primary_key=True),
+    Column("client_key", String(255), primary_key=True),
+    Column("verb", String(64), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("operation_id", ForeignKey("operations.id")),
+    Column("answer", NullableJson),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# Who switched which provider off, where, why and until when; a row stays when it is switched on again.
+provider_switches = Table(
+    "provider_switches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("provider_id", String(128), nullable=False),
+    # A region of the configuration, or * for all.
+    Column("region_id", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("off_by", String(255), nullable=False),
+    Column("off_at", UtcDateTime, nullable=False),
+    Column("on_by", String(255)),
+    Column("on_at", UtcDateTime),
+    Index(
+        "uq_provider_switches_off",
+        "provider_id",
+        "region_id",
+        unique=True,
+        sqlite_where=text("on_at IS NULL"),
+        postgresql_where=text("on_at IS NULL"),
+    ),
+)
+
+# One comparison of our books with a provider's own list, for payments that began in a window of time.
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("provider_id", String(128), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("lease_until", UtcDateTime),
+    Column("listed", Integer, nullable=False),
+    Column("adopted", Integer, nullable=False),
+    Column("reported", Integer, nullable=False),
+    Column("cause", Text),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    UniqueConstraint("provider_id", "since"),
+)
+
+# Somebody asked every running process to read its configuration again.
+reload_requests = Table(
+    "reload_requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("requested_by", String(255), nullable=False),
+    Column("requested_at", UtcDateTime, nullable=False),
 )
 
 carts = Table(

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from kassa.store.migrations.triggers import guard_status, refuse
+
 revision = "0001"
 down_revision = None
 
@@ -33,35 +35,16 @@ SESSION_MOVES = {
 def upgrade() -> None:
     """Create everything."""
     _create_tables()
-    _guard_status("operations", OPERATION_MOVES)
-    _guard_status("payment_sessions", SESSION_MOVES)
+    guard_status("operations", OPERATION_MOVES)
+    guard_status("payment_sessions", SESSION_MOVES)
     _guard_history()
-
-
-def _guard_status(table: str, moves: dict[str, list[str]]) -> None:
-    """The database refuses the same moves as transitions.advance."""
-    allowed = ", ".join(f"'{current}>{following}'" for current in moves for following in moves[current])
-    condition = f"OLD.status <> NEW.status AND (OLD.status || '>' || NEW.status) NOT IN ({allowed})"
-    _refuse(f"{table}_status", f"UPDATE OF status ON {table}", condition, f"kassa: illegal status move in {table}")
 
 
 def _guard_history() -> None:
     """Events are only ever appended."""
     for change in ("UPDATE", "DELETE"):
         name = f"events_{change.lower()}"
-        _refuse(name, f"{change} ON events", None, "kassa: events are append-only")
-
-
-def _refuse(name: str, change: str, condition: str | None, message: str) -> None:
-    when = f"WHEN ({condition})" if condition else ""
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute(f"CREATE TRIGGER {name} BEFORE {change} {when} BEGIN SELECT RAISE(ABORT, '{message}'); END")
-        return
-    op.execute(
-        f"CREATE FUNCTION {name}() RETURNS trigger AS $$ BEGIN "
-        f"RAISE EXCEPTION '{message}' USING ERRCODE = 'check_violation'; END $$ LANGUAGE plpgsql"
-    )
-    op.execute(f"CREATE TRIGGER {name} BEFORE {change} FOR EACH ROW {when} EXECUTE FUNCTION {name}()")
+        refuse(name, f"{change} ON events", None, "kassa: events are append-only")
 
 
 def _create_tables() -> None:
