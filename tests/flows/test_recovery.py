@@ -13,7 +13,7 @@ from kassa.config import parse
 from kassa.model import Operation
 from kassa.opening import assemble
 from kassa.transitions import OperationStatus, SessionStatus
-from kassa_simulator.process import SimulatorProcess, start_simulator
+from kassa_simulator.process import start_simulator
 from kassa_simulator.server.faults import Fault
 
 from ..conftest import TOML, Clock, Shop
