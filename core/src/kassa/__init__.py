@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kassa.engine import Engine
     from kassa.errors import (
         CallerError,
+        CommitUnknown,
         ConfigurationError,
         Conflict,
         InvalidData,
@@ -39,6 +40,7 @@ _HOMES = {
     "kassa.engine": ("Engine",),
     "kassa.errors": (
         "CallerError",
+        "CommitUnknown",
         "ConfigurationError",
         "Conflict",
         "InvalidData",
@@ -63,6 +65,7 @@ __all__ = [
     "AsyncEngine",
     "CallerError",
     "Circumstances",
+    "CommitUnknown",
     "Completion",
     "ConfigurationError",
     "Conflict",

@@ -14,6 +14,7 @@ KassaError
 └── InternalError               ours
     ├── IllegalTransition       a status move that no table allows
     └── StoreUnavailable        the database cannot be used
+        └── CommitUnknown       it is not known whether a transaction was committed
 """
 
 from collections.abc import Sequence
@@ -113,3 +114,10 @@ class IllegalTransition(InternalError):
 
 class StoreUnavailable(InternalError):
     """The database cannot be used as it is; the message has the next step."""
+
+
+class CommitUnknown(StoreUnavailable):
+    """It is not known whether a transaction was committed, and the database cannot be asked now.
+
+    No provider is called after it: ask again, and what was committed is seen.
+    """
