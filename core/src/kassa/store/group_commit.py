@@ -169,6 +169,11 @@ class GroupCommit:
         self._is_working = False
 
     @property
+    def waiting(self) -> int:
+        """How many callers wait for their group."""
+        return sum(turn is not _END for turn in tuple(self._waiting))
+
+    @property
     def is_at_rest(self) -> bool:
         """Whether no thread writes."""
         return not self._is_working

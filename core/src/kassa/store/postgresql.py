@@ -100,13 +100,14 @@ class PostgresqlServer:
 
     def _through_conflicts(self, work: Callable[[Connection], ResultT]) -> ResultT:
         for repetition in range(CONFLICTS):
+            if repetition > 0:
+                time.sleep(random.uniform(0.001, 0.02) * 2**repetition)
             try:
                 return self._write_once(work)
             except DBAPIError as error:
                 if not _is_conflict(error):
                     raise
                 conflict = error
-            time.sleep(random.uniform(0.001, 0.02) * 2**repetition)
         raise StoreUnavailable(
             f"the database asked {CONFLICTS} times to repeat this, because others change the same rows; "
             f"nothing of it was stored; ask again"

@@ -69,6 +69,8 @@ class SqliteFile:
         """Begin anew, if that is safe."""
         self._is_spoiled = self._is_spoiled or self._readers.count > 0 or not self._writer.is_at_rest
         self.engine.dispose(close=False)
+        # The one who forked may itself be reading, and goes on here with the readers of before.
+        self._readers.resume()
         self._readers = _Readers()
         self._writer.begin_anew()
 
