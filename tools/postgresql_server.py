@@ -58,6 +58,66 @@ class PostgreSQLServer:
             connection.execute(statement)
 
 
+class OwnServer:
+    """A server that was started here, and may be stopped and started again: same files, same URL."""
+
+    def __init__(self, programs: Path, directory: Path) -> None:
+        """Make its files and start it."""
+        directory.mkdir()
+        self.url = f"postgresql://postgres@/postgres?host={directory}"
+        self._programs = programs
+        self._directory = directory
+        self._user = _unprivileged_user()
+        if self._user is not None:
+            shutil.chown(directory, self._user.pw_uid, self._user.pw_gid)
+        initialise = ("--auth=trust", "--encoding=UTF8", "--no-locale", "--username=postgres")
+        data = f"--pgdata={directory / 'data'}"
+        _run([str(programs / "initdb"), *initialise, data], directory, self._user)
+        self._process = self._launch()
+
+    def stop(self) -> None:
+        """Break all connections and end."""
+        _stop(self._process)
+
+    def start(self) -> None:
+        """Start again, after ``stop``."""
+        self._process = self._launch()
+
+    def _launch(self) -> "subprocess.Popen[bytes]":
+        directory, user = self._directory, self._user
+        log = directory / "log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [str(self._programs / "postgres"), "-D", "data", "-k", str(directory), "-c", "listen_addresses="],
+                cwd=directory,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                user=user and user.pw_uid,
+                group=user and user.pw_gid,
+                extra_groups=user and (),
+            )
+        try:
+            _wait_until_ready(process, self.url, log)
+        except BaseException:
+            _stop(process)
+            raise
+        return process
+
+
+@contextmanager
+def own_server() -> Iterator[OwnServer]:
+    """A server for one test alone, as long as the context is open.  Raises NoServer."""
+    with tempfile.TemporaryDirectory(prefix="kassa-pg-", ignore_cleanup_errors=True) as text:
+        directory = Path(text)
+        directory.chmod(0o755)  # an unprivileged user has to pass through
+        server = _start_any(directory)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
 @contextmanager
 def running_server() -> Iterator[PostgreSQLServer]:
     """The first server that can be had, as long as the context is open.  Raises NoServer."""
@@ -65,14 +125,8 @@ def running_server() -> Iterator[PostgreSQLServer]:
     if named:
         yield PostgreSQLServer(_plain(named), count())
         return
-    with tempfile.TemporaryDirectory(prefix="kassa-pg-", ignore_cleanup_errors=True) as text:
-        directory = Path(text)
-        directory.chmod(0o755)  # an unprivileged user has to pass through
-        process, url = _start_any(directory)
-        try:
-            yield PostgreSQLServer(url, count())
-        finally:
-            _stop(process)
+    with own_server() as server:
+        yield PostgreSQLServer(server.url, count())
 
 
 def _plain(url: str) -> str:
@@ -80,11 +134,11 @@ def _plain(url: str) -> str:
     return url.replace("postgresql+psycopg://", "postgresql://", 1)
 
 
-def _start_any(directory: Path) -> tuple[subprocess.Popen[bytes], str]:
+def _start_any(directory: Path) -> OwnServer:
     reasons = []
     for number, programs in enumerate(_program_directories(directory)):
         try:
-            return _start(programs, directory / f"server{number}")
+            return OwnServer(programs, directory / f"server{number}")
         except (OSError, subprocess.SubprocessError, NoServer) as error:
             reasons.append(f"{programs}: {_said(error)}")
     raise NoServer(
@@ -118,34 +172,6 @@ def _readable(package: Path, directory: Path) -> Path:
     if libraries.exists():
         shutil.copytree(libraries, directory / libraries.name)
     return copy
-
-
-def _start(programs: Path, directory: Path) -> tuple[subprocess.Popen[bytes], str]:
-    directory.mkdir()
-    user = _unprivileged_user()
-    if user is not None:
-        shutil.chown(directory, user.pw_uid, user.pw_gid)
-    data = directory / "data"
-    initialise = ("--auth=trust", "--encoding=UTF8", "--no-locale", "--username=postgres", f"--pgdata={data}")
-    _run([str(programs / "initdb"), *initialise], directory, user)
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(programs / "postgres"), "-D", str(data), "-k", str(directory), "-c", "listen_addresses="],
-            cwd=directory,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            user=user and user.pw_uid,
-            group=user and user.pw_gid,
-            extra_groups=user and (),
-        )
-    url = f"postgresql://postgres@/postgres?host={directory}"
-    try:
-        _wait_until_ready(process, url, directory / "log")
-    except BaseException:
-        _stop(process)
-        raise
-    return process, url
 
 
 def _unprivileged_user() -> pwd.struct_passwd | None:

@@ -343,9 +343,9 @@ def _plain(error: sqlite3.Error, waited_seconds: float = 0.0) -> StoreUnavailabl
 
 
 def _not_committed(error: sqlite3.Error) -> StoreUnavailable:
-    if _kind(error) != "IOERR":
+    if _kind(error) != "IOERR" or error.sqlite_errorname == "SQLITE_IOERR_WRITE":
         return _plain(error)
-    # The disk may have it all the same, and show it after a crash.
+    # All was written, and the disk failed to confirm it: it may have it all the same, and show it after a crash.
     text = f"it is not known whether this was stored: the disk failed during COMMIT ({error}); see the disk, ask again"
     return _because(CommitUnknown(text), error)
 

@@ -18,8 +18,11 @@ from kassa.store.open_transaction import transaction_open
 
 ResultT = TypeVar("ResultT")
 
+CONFLICT_CODES = ("40001", "40P01")
+"""With these PostgreSQL asks to repeat a transaction: a serialization failure, a deadlock."""
+
 CONFLICTS = 8
-"""How often work is run that PostgreSQL asked to repeat (40001, 40P01)."""
+"""How often work is run that PostgreSQL asked to repeat."""
 
 LOST_PAUSES_SECONDS = (0.05, 0.25, 1.0)
 """Before work is run again whose connection broke."""
@@ -105,7 +108,12 @@ class PostgresqlServer:
             try:
                 return self._write_once(work)
             except DBAPIError as error:
-                if not _is_conflict(error):
+                if _is_outside(error):
+                    raise StoreUnavailable(
+                        f"the database cannot store this: {str(error.orig).partition(chr(10))[0]} ({_code(error)}); "
+                        f"nothing of it was stored; see its server, ask again"
+                    ) from error
+                if _code(error) not in CONFLICT_CODES:
                     raise
                 conflict = error
         raise StoreUnavailable(
@@ -174,5 +182,11 @@ class PostgresqlServer:
             ) from error
 
 
-def _is_conflict(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
+def _code(error: DBAPIError) -> str:
+    """The SQLSTATE, such as 40001."""
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def _is_outside(error: DBAPIError) -> bool:
+    """Whether no statement is to blame: no room, no memory, an operator, the server's disk, a server that only reads."""
+    return _code(error).startswith(("53", "57", "58", "25006"))
