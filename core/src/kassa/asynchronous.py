@@ -29,6 +29,9 @@ class AsyncEngine:
 
     explain_providers = _on_a_thread(Engine.explain_providers)
     list_payment_providers = _on_a_thread(Engine.list_payment_providers)
+    switch_provider_off = _on_a_thread(Engine.switch_provider_off)
+    switch_provider_on = _on_a_thread(Engine.switch_provider_on)
+    list_provider_switches = _on_a_thread(Engine.list_provider_switches)
     create_cart = _on_a_thread(Engine.create_cart)
     replace_cart_items = _on_a_thread(Engine.replace_cart_items)
     retrieve_cart = _on_a_thread(Engine.retrieve_cart)
@@ -54,4 +57,7 @@ class AsyncEngine:
     work = _on_a_thread(Engine.work)
     list_operations = _on_a_thread(Engine.list_operations)
     list_events = _on_a_thread(Engine.list_events)
+    reload = _on_a_thread(Engine.reload)
+    reload_if_asked = _on_a_thread(Engine.reload_if_asked)
+    request_reload = _on_a_thread(Engine.request_reload)
     close = _on_a_thread(Engine.close)

@@ -4,18 +4,38 @@ cart → payment collection → payment session → complete cart → capture, r
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from kassa import authorization, carts, checkout, payment_collections, recovery, sessions, settlement
+from kassa import (
+    authorization,
+    carts,
+    checkout,
+    payment_collections,
+    recovery,
+    reloading,
+    sessions,
+    settlement,
+    switches,
+)
 from kassa.checkout import Completion
 from kassa.errors import InvalidData
-from kassa.model import Cart, Event, Operation, Order, Payment, PaymentCollection, PaymentLedger, PaymentSession
+from kassa.model import (
+    Cart,
+    Event,
+    Operation,
+    Order,
+    Payment,
+    PaymentCollection,
+    PaymentLedger,
+    PaymentSession,
+    ProviderSwitch,
+)
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict
+from kassa.reloading import CurrentWorld
 from kassa.store import collections, events, operations, payments
-from kassa.store import sessions as stored_sessions
+from kassa.store import switches as stored_switches
 from kassa.world import World
 from kassa_sdk import JsonObject, Money, Record, Shopper
 
@@ -36,25 +56,52 @@ class Worked(Record):
 
 
 class Engine:
-    """Takes payments for one store.  Synchronous, immutable, safe to share between threads.
+    """Takes payments for one store.  Synchronous, safe to share between threads.
 
     Made by ``kassa.open``.  Every verb may raise CallerError (it cannot be done as asked, nothing was changed); those that
     call a provider also PaymentDeclined and ProviderUnavailable (definitively nothing was taken) and StillProcessing
     (nobody knows yet; asking again is always safe).
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, current: CurrentWorld, store_id: str = "default") -> None:
+        self._current = current
+        self._store_id = store_id
 
     def for_store(self, store_id: str) -> "Engine":
         """The same engine for another store (tenant); neither sees anything of the other."""
         if not store_id or len(store_id) > LONGEST_STORE_ID or not store_id.isprintable():
             raise InvalidData("store_id", f"expected 1 to {LONGEST_STORE_ID} printable characters")
-        return Engine(replace(self._world, store_id=store_id))
+        return Engine(self._current, store_id)
 
     def close(self) -> None:
         """Close the connections to the database."""
         self._world.database.dispose()
+
+    @property
+    def _world(self) -> World:
+        """The world of this moment: a verb asks once, because a reload may replace it at any moment."""
+        return self._current.of_store(self._store_id)
+
+    # The configuration
+
+    def reload(self) -> None:
+        """Read the configuration file again, for the engines of every store; calls that are under way end as they began.
+
+        Providers whose settings and secrets are the same stay as they are.  Raises ConfigurationError, which lists every
+        mistake, also a database that is another one: then nothing changes.
+        """
+        self._current.reload()
+
+    def reload_if_asked(self) -> bool:
+        """Reload where somebody has asked every process to (``kassa reload``).  Returns whether it was done.
+
+        Costs one small query; for a loop beside ``work``.  Raises as ``reload``; a request is heeded once.
+        """
+        return self._current.reload_if_asked()
+
+    def request_reload(self, who: str) -> None:
+        """Ask every running process to read its configuration again."""
+        reloading.request(self._world, _text("who", who))
 
     # Regions and providers
 
@@ -70,13 +117,40 @@ class Engine:
 
     def explain_providers(self, region_id: str, circumstances: Circumstances | None = None) -> tuple[Verdict, ...]:
         """The verdict on each provider that the region enables, in its order, with every reason against it."""
-        return self._world.verdicts(self._world.region(region_id), circumstances or Circumstances())
+        world = self._world
+        region = world.region(region_id)
+        in_force = world.database.read(stored_switches.in_force)
+        return world.verdicts(region, circumstances or Circumstances(), in_force)
 
     def list_payment_providers(self, region_id: str, circumstances: Circumstances | None = None) -> tuple[str, ...]:
         """The ids of the providers that the region offers, in its order."""
         return tuple(
             verdict.provider_id for verdict in self.explain_providers(region_id, circumstances) if verdict.is_offered
         )
+
+    # Switching a provider off
+
+    def switch_provider_off(
+        self, provider_id: str, region_id: str | None = None, *, who: str, why: str
+    ) -> ProviderSwitch:
+        """Offer a provider no more, at once, for every store and process: in one region, or everywhere.
+
+        Once this has returned, no new session with it begins.  Sessions and payments that exist go on as before.
+        """
+        turn = switches.Turn(provider_id=provider_id, region_id=region_id, who=_text("who", who), why=_text("why", why))
+        return switches.switch_off(self._world, turn)
+
+    def switch_provider_on(
+        self, provider_id: str, region_id: str | None = None, *, who: str, why: str
+    ) -> ProviderSwitch:
+        """Undo ``switch_provider_off`` for the same region, or for everywhere; the switch is kept with who, when and why."""
+        turn = switches.Turn(provider_id=provider_id, region_id=region_id, who=_text("who", who), why=_text("why", why))
+        return switches.switch_on(self._world, turn)
+
+    def list_provider_switches(self, *, limit: int = 50, offset: int = 0) -> tuple[ProviderSwitch, ...]:
+        """A page of the switches of all stores: what is off first, then what was, newest first."""
+        _require_page(limit, offset)
+        return switches.page(self._world, limit, offset)
 
     # Carts of the embedded driver
 
@@ -99,12 +173,14 @@ class Engine:
 
     def retrieve_cart(self, cart_id: str) -> Cart:
         """The cart."""
-        return self._world.database.read(lambda c: carts.required(c, self._world.store_id, cart_id))
+        world = self._world
+        return world.database.read(lambda c: carts.required(c, world.store_id, cart_id))
 
     def list_orders(self, *, limit: int = 50, offset: int = 0) -> tuple[Order, ...]:
         """A page of the orders, newest first."""
         _require_page(limit, offset)
-        return self._world.database.read(lambda c: carts.newest_orders(c, self._world.store_id, limit, offset))
+        world = self._world
+        return world.database.read(lambda c: carts.newest_orders(c, world.store_id, limit, offset))
 
     # Paying a cart
 
@@ -121,7 +197,8 @@ class Engine:
 
     def retrieve_payment_collection(self, payment_collection_id: str) -> PaymentCollection:
         """The collection with its sessions and payments."""
-        return self._world.database.read(lambda c: collections.load(c, self._world.store_id, payment_collection_id))
+        world = self._world
+        return world.database.read(lambda c: collections.load(c, world.store_id, payment_collection_id))
 
     def create_payment_session(
         self,
@@ -136,13 +213,13 @@ class Engine:
         request again gets the same session; another one replaces it, after the provider has confirmed that the first is
         closed.
         """
-        provider = self._world.providers.find(provider_id)
-        wish = sessions.Wish(provider, _json("data", data), shopper or Shopper())
-        return sessions.create(self._world, payment_collection_id, wish)
+        world = self._world
+        wish = sessions.Wish(world.providers.find(provider_id), _json("data", data), shopper or Shopper())
+        return sessions.create(world, payment_collection_id, wish)
 
     def retrieve_payment_session(self, payment_session_id: str) -> PaymentSession:
         """The session as it stands; asks no provider and repairs nothing."""
-        return self._world.database.read(lambda c: stored_sessions.load(c, self._world.store_id, payment_session_id))
+        return sessions.load(self._world, payment_session_id)
 
     def update_payment_session(self, payment_session_id: str) -> PaymentSession:
         """Bring an open session to the amount that is owed now.
@@ -199,7 +276,8 @@ class Engine:
     def list_payments(self, *, limit: int = 50, offset: int = 0) -> tuple[Payment, ...]:
         """A page of the payments, newest first."""
         _require_page(limit, offset)
-        return self._world.database.read(lambda c: payments.newest(c, self._world.store_id, limit, offset))
+        world = self._world
+        return world.database.read(lambda c: payments.newest(c, world.store_id, limit, offset))
 
     # What is in doubt
 
@@ -232,7 +310,8 @@ class Engine:
 
         Any number of processes may work at once; they share what there is to do.
         """
-        return Worked(operations=recovery.recover_due(self._world), carts=recovery.complete_due(self._world))
+        world = self._world
+        return Worked(operations=recovery.recover_due(world), carts=recovery.complete_due(world))
 
     # History
 

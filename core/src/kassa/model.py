@@ -243,6 +243,37 @@ class Event(Record):
     created_at: datetime
 
 
+class ProviderSwitch(Record):
+    """Somebody switched a provider off, in one region or everywhere (None); kept when it is switched on again.
+
+    It speaks against new sessions only: what is under way goes on.
+    """
+
+    id: str
+    provider_id: str
+    region_id: str | None
+    reason: str
+    off_by: str
+    off_at: datetime
+    on_by: str | None = None
+    on_at: datetime | None = None
+    on_why: str | None = None
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it was not switched on again."""
+        return self.on_at is None
+
+    @property
+    def where(self) -> str:
+        """In words."""
+        return "everywhere" if self.region_id is None else f"in region {self.region_id}"
+
+    def concerns(self, provider_id: str, region_id: str) -> bool:
+        """Whether this provider is not to be offered in this region."""
+        return self.is_off and self.provider_id == provider_id and self.region_id in (None, region_id)
+
+
 class LineItem(Record):
     """One line of a cart: so many of something, at a unit price that the shop's side set."""
 

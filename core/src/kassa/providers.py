@@ -46,6 +46,7 @@ class ConfiguredProvider:
         self.instance = instance
         self.settings = settings
         self.candidate = candidate
+        self._options = options
         self._scrubber = Scrubber(secrets_in(options))
         provider = instance_of(plugin, options, candidate, f"[providers.{instance}]")
         self.manifest = manifest_of(provider, candidate)
@@ -61,6 +62,11 @@ class ConfiguredProvider:
     def hooks(self) -> frozenset[str]:
         """The hooks that the plugin implements."""
         return _implemented(self._manager)
+
+    def is_made_of(self, settings: ProviderSettings, candidate: Candidate, options: BaseModel) -> bool:
+        """Whether it would be the same again, its secrets included.  Raises PluginUnusable."""
+        with contained(f"{candidate} fails at comparing its options", "tell its author", self._scrubber):
+            return (self.settings, self.candidate, self._options) == (settings, candidate, options)
 
     def call(self, hook: str, request: ProviderRequest) -> Outcome:
         """Ask the provider; a raised exception, or anything but an outcome, is Unknown.  Never inside a transaction."""
@@ -127,16 +133,20 @@ class Providers(Mapping[str, ConfiguredProvider]):
         return provider
 
 
-def load(configuration: Configuration) -> Providers:
-    """Load every configured provider, and no other plugin.  Raises ConfigurationError, which lists every mistake."""
+def load(configuration: Configuration, before: Providers | None = None) -> Providers:
+    """Load every configured provider, and no other plugin.  Raises ConfigurationError, which lists every mistake.
+
+    One of ``before`` that would be the same again is kept, with all that it knows.
+    """
     mistakes: list[Mistake] = []
+    in_force = {} if before is None else {provider.instance: provider for provider in before.values()}
     providers = {}
     catalogue = Catalogue(PROVIDER_ENTRY_POINTS)
     for instance, settings in configuration.settings.providers.items():
         if settings.plugin == MISTAKEN:
             continue
         try:
-            providers[instance] = _load_one(instance, settings, catalogue, configuration)
+            providers[instance] = _load_one(instance, configuration, catalogue, in_force.get(instance))
         except ConfigurationError as error:
             mistakes += error.mistakes
     if mistakes:
@@ -145,13 +155,15 @@ def load(configuration: Configuration) -> Providers:
 
 
 def _load_one(
-    instance: str, settings: ProviderSettings, catalogue: Catalogue, configuration: Configuration
+    instance: str, configuration: Configuration, catalogue: Catalogue, in_force: ConfiguredProvider | None
 ) -> ConfiguredProvider:
-    file = configuration.file
+    settings, file = configuration.settings.providers[instance], configuration.file
     try:
         candidate, plugin = catalogue.load(settings.plugin)
         examine_provider(plugin, candidate)
         options = options_of(plugin, settings.options, ("providers", instance, "options"), candidate, file)
+        if in_force is not None and in_force.is_made_of(settings, candidate, options):
+            return in_force
         return ConfiguredProvider(instance, settings, candidate, options, plugin)
     except PluginUnusable as error:
         raise ConfigurationError([file.mistake(("providers", instance, "plugin"), str(error))]) from error

@@ -1,5 +1,6 @@
 """The verbs of payment sessions: create, replace, update, delete."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -8,12 +9,12 @@ from sqlalchemy import Connection
 from kassa import intents
 from kassa.errors import NotAllowed
 from kassa.ids import Kind, new_id
-from kassa.model import Operation, OperationKind, PaymentCollection, PaymentSession
+from kassa.model import Operation, OperationKind, PaymentCollection, PaymentSession, ProviderSwitch
 from kassa.payment_collections import refuse_completed, refuse_nothing_to_pay, with_amount_of
 from kassa.protocol import finish, raise_failure, refuse_hindered, still_processing
 from kassa.providers import ConfiguredProvider
 from kassa.regions import Circumstances
-from kassa.store import collections, operations, sessions
+from kassa.store import collections, operations, sessions, switches
 from kassa.transitions import OperationStatus, SessionStatus
 from kassa.world import World
 from kassa_sdk import (
@@ -118,10 +119,12 @@ def _plan_session(
         refuse_nothing_to_pay(cart)
         collection = with_amount_of(world, connection, collection, cart)
         wish = replace(wish, shopper=cart.shopper)
-    _refuse_not_offered(world, collection, wish)
     live = collection.live_session
+    is_there = live is not None and _is_same_again(connection, live, collection, wish)
+    # A switch speaks against new sessions only.
+    _refuse_not_offered(world, collection, wish, () if is_there else switches.in_force(connection, until_commit=True))
     if live is not None:
-        if _is_same_again(connection, live, collection, wish):
+        if is_there:
             refuse_hindered(world, connection, live, OperationKind.UPDATE)
             return _Ready(live)
         closing = _make_way(world, connection, live)
@@ -160,7 +163,9 @@ def _add_session(world: World, connection: Connection, collection: PaymentCollec
     return operation
 
 
-def _refuse_not_offered(world: World, collection: PaymentCollection, wish: Wish) -> None:
+def _refuse_not_offered(
+    world: World, collection: PaymentCollection, wish: Wish, in_force: Sequence[ProviderSwitch]
+) -> None:
     region, wanted = world.region(collection.region_id), wish.provider.id
     if wanted not in region.provider_ids:
         raise NotAllowed(
@@ -171,7 +176,7 @@ def _refuse_not_offered(world: World, collection: PaymentCollection, wish: Wish)
         country=country_of(wish.shopper),
         customer_groups=wish.shopper.customer.groups,
     )
-    verdict = next(each for each in world.verdicts(region, circumstances) if each.provider_id == wanted)
+    verdict = next(each for each in world.verdicts(region, circumstances, in_force) if each.provider_id == wanted)
     if not verdict.is_offered:
         raise NotAllowed(f"provider_id: {wanted} is not offered here: {'; '.join(verdict.reasons)}")
 

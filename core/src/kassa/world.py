@@ -1,12 +1,13 @@
 """What every verb works with: the database, the providers, the regions, the carts, the clock, and whose store it is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
 from kassa.errors import InternalError, InvalidData, NotFound
+from kassa.model import ProviderSwitch
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict, judge
 from kassa.store.database import Database
@@ -45,10 +46,12 @@ class World:
             raise NotFound(f"region_id: {region_id!r} is not configured; there are {known}")
         return region
 
-    def verdicts(self, region: Region, circumstances: Circumstances) -> tuple[Verdict, ...]:
+    def verdicts(
+        self, region: Region, circumstances: Circumstances, switches: Sequence[ProviderSwitch]
+    ) -> tuple[Verdict, ...]:
         """The verdict on each provider that the region enables, in its order."""
         return tuple(
-            judge(region, provider_id, self.providers[provider_id].manifest, circumstances)
+            judge(region, provider_id, self.providers[provider_id].manifest, circumstances, switches)
             for provider_id in region.provider_ids
         )
 

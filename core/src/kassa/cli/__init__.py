@@ -19,8 +19,10 @@ from kassa.cli import (
     offers,
     paying,
     payments,
+    reloading,
     settling,
     starting,
+    switching,
 )
 
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
@@ -34,6 +36,8 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "providers": capabilities.list_providers,
         "regions": offers.list_regions,
         "explain": offers.explain,
+        "switch": switching.switch,
+        "switches": switching.list_switches,
     },
     "Money": {
         "pay": paying.pay,
@@ -47,6 +51,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "doubts": doubts.list_doubts,
         "resolve": doubts.resolve,
         "worker": doubts.worker,
+        "reload": reloading.reload,
         "migrate": migration.migrate,
     },
 }

@@ -13,6 +13,7 @@ from kassa.cli.engines import opened
 from kassa.cli.exits import says_mistakes
 from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Limit
 from kassa.cli.output import BAD, GOOD, LOUD, WAITING, Document, facts, moment, print_document, record_document, say
+from kassa.cli.reloading import HangUp, hang_ups_noted, reload_where_asked
 from kassa.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -84,13 +85,14 @@ def worker(
     """Settle what is in doubt, and place the orders of carts whose shopper paid and did not come back.
 
     Runs until it is stopped, and may be stopped at any moment. With PostgreSQL, run it on as many machines as you like.
+    SIGHUP and `kassa reload` make it read its configuration again; an invalid one changes nothing.
     """
-    with opened(config) as engine:
+    with hang_ups_noted() as hang_up, opened(config) as engine:
         if not (once or as_json):
             say("Working; stop with Ctrl-C at any moment.")
         try:
             while True:
-                _work(engine, as_json=as_json, once=once)
+                _work(engine, hang_up, as_json=as_json, once=once)
                 if once and not _is_anything_due(engine):
                     return
                 time.sleep(0 if once else PAUSE_SECONDS)
@@ -126,11 +128,13 @@ def _is_anything_due(engine: "Engine") -> bool:
     )
 
 
-def _work(engine: "Engine", *, as_json: bool, once: bool) -> None:
+def _work(engine: "Engine", hang_up: HangUp, *, as_json: bool, once: bool) -> None:
     """One pass; a database that is away for a while ends a worker only where it was to run once."""
     from sqlalchemy.exc import DBAPIError
 
     try:
+        if not once:
+            reload_where_asked(engine, hang_up, as_json=as_json)
         _tell(engine.work(), as_json=as_json)
     except (StoreUnavailable, DBAPIError) as error:
         if once:

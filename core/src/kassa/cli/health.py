@@ -239,6 +239,11 @@ def _show(config: Path, health: Health) -> None:
     if health.database is not None:
         rows.append(("database", _line(_database_in_words(health), health.database_sentence)))
     say(facts(rows, indent=0))
+    if health.configuration_sentence is not None:
+        say(
+            "Processes that run keep the configuration that they have; a reload is refused until this is repaired.",
+            QUIET,
+        )
     say()
     if not health.plugins:
         say("No plugin is installed; begin with: pip install kassa-system")

@@ -367,6 +367,7 @@ provider_switches = Table(
     Column("off_at", UtcDateTime, nullable=False),
     Column("on_by", String(255)),
     Column("on_at", UtcDateTime),
+    Column("on_why", Text),
     Index(
         "uq_provider_switches_off",
         "provider_id",

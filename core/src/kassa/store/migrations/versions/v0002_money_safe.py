@@ -193,6 +193,7 @@ def _create_operation() -> None:
         sa.Column("off_at", MOMENT, nullable=False),
         sa.Column("on_by", sa.String(length=255), nullable=True),
         sa.Column("on_at", MOMENT, nullable=True),
+        sa.Column("on_why", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_switches")),
     )
     op.create_index(
