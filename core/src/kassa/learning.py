@@ -43,6 +43,8 @@ def is_doubtful(
     session: PaymentSession, payment: Payment | None, known: Iterable[Operation], facts: PaymentFacts
 ) -> bool:
     """Whether a message alone may be late or of an earlier try, so that the provider should be asked how it stands now."""
+    if contradictions.about_payment(session, payment, facts) is not None:
+        return False
     if facts.condition in ("declined", *CLOSED):
         return True
     if session.status is SessionStatus.CANCELED and payment is None:
