@@ -20,6 +20,8 @@ from kassa.store.open_transaction import refuse_inside_transaction
 from kassa_sdk import (
     PROVIDER_ENTRY_POINTS,
     ActionRequired,
+    ListPaymentsOutcome,
+    ListPaymentsRequest,
     LookUpOutcome,
     LookUpRequest,
     NotSent,
@@ -32,6 +34,7 @@ from kassa_sdk import (
 
 OUTCOMES: tuple[type, ...] = get_args(get_args(Outcome)[0])
 LOOK_UP_OUTCOMES: tuple[type, ...] = get_args(get_args(LookUpOutcome)[0])
+LIST_PAYMENTS_OUTCOMES: tuple[type, ...] = get_args(get_args(ListPaymentsOutcome)[0])
 
 AnswerT = TypeVar("AnswerT")
 
@@ -70,6 +73,11 @@ class ConfiguredProvider:
     def look_up(self, request: LookUpRequest) -> LookUpOutcome:
         """Find a payment at the provider.  Never inside a transaction."""
         outcome: LookUpOutcome = self._ask("look_up", request, LOOK_UP_OUTCOMES)
+        return outcome
+
+    def list_payments(self, request: ListPaymentsRequest) -> ListPaymentsOutcome:
+        """One page of the provider's own list of payments.  Never inside a transaction."""
+        outcome: ListPaymentsOutcome = self._ask("list_payments", request, LIST_PAYMENTS_OUTCOMES)
         return outcome
 
     def _ask(self, hook: str, request: Any, expected: tuple[type, ...]) -> Any:
