@@ -408,3 +408,17 @@ def test_a_closing_that_is_in_doubt_is_settled_by_the_notice(shop: Shop) -> None
     closing = shop.engine.list_operations(payment.payment_collection_id)[-1]
     assert (closing.kind, closing.status) == (OperationKind.CANCEL, OperationStatus.SUCCEEDED)
     assert shop.engine.retrieve_payment(payment.id).payment.canceled == Money.parse("100.00", "EUR")
+
+
+@pytest.mark.parametrize(("deed", "is_open"), [("win_dispute", False), ("lose_dispute", True)])
+def test_a_dispute_is_a_case_until_it_is_won(shop: Shop, deed: str, is_open: bool) -> None:
+    payment = shop.paid("100.00", scenario="immediate_sale")
+    session = shop.engine.retrieve_payment_session(payment.payment_session_id)
+    reference = session.provider_reference or ""
+    shop.simulator.control.do("open_dispute", reference, amount=6000)
+    apply_all(shop.engine, told(shop, session))
+    (case,) = shop.engine.list_cases()
+    assert (case.kind, case.amount) == (CaseKind.DISPUTED, Money.parse("60.00", "EUR"))
+    shop.simulator.control.do(deed, reference)  # type: ignore[arg-type]  # one of the simulator's deeds
+    apply_all(shop.engine, list(reversed(told(shop, session))))
+    assert bool(shop.engine.list_cases()) is is_open

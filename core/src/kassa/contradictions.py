@@ -66,7 +66,7 @@ def _in_authorization(operation: Operation, facts: PaymentFacts) -> str | None:
         return f"{facts.captured} is captured, only {promised} is authorized"
     if facts.condition not in (None, "open", "authorized"):
         return f"{promised} is authorized, and yet it is {facts.condition}"
-    if facts.refunded or facts.returned or facts.disputed:
+    if facts.refunded or facts.returned or any(dispute.status != "won" for dispute in facts.disputes):
         return f"{promised} is authorized, and some of it is given back or disputed already"
     return _in_sale(facts)
 

@@ -21,6 +21,8 @@ from kassa_sdk import (
     PROVIDER_ENTRY_POINTS,
     ActionRequired,
     BadSignature,
+    ListPaymentsOutcome,
+    ListPaymentsRequest,
     LookUpOutcome,
     LookUpRequest,
     Notice,
@@ -35,6 +37,7 @@ from kassa_sdk import (
 
 OUTCOMES: tuple[type, ...] = get_args(get_args(Outcome)[0])
 LOOK_UP_OUTCOMES: tuple[type, ...] = get_args(get_args(LookUpOutcome)[0])
+LIST_PAYMENTS_OUTCOMES: tuple[type, ...] = get_args(get_args(ListPaymentsOutcome)[0])
 
 LONGEST_BODY = 65_536
 """Characters of a message that are kept for a person to read."""
@@ -100,6 +103,11 @@ class ConfiguredProvider:
     def readable(self, body: bytes) -> str:
         """The body of a message for a person to read: without secrets and card numbers."""
         return self._scrubber.text(body.decode("utf-8", "replace"), LONGEST_BODY)
+
+    def list_payments(self, request: ListPaymentsRequest) -> ListPaymentsOutcome:
+        """One page of the provider's own list of payments.  Never inside a transaction."""
+        outcome: ListPaymentsOutcome = self._ask("list_payments", request, LIST_PAYMENTS_OUTCOMES)
+        return outcome
 
     def _ask(self, hook: str, request: Any, expected: tuple[type, ...]) -> Any:
         refuse_inside_transaction(f"hook {hook} of {self.id}")
