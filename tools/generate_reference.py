@@ -158,7 +158,8 @@ def _as_used(argument: Any) -> str:
 
 def _name(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        return f"`{parameter.metavar}`"
+        # A bar would end the cell of the table, also inside of code.
+        return f"`{parameter.metavar}`".replace("|", "\\|")
     takes = "" if parameter.is_flag else f" {parameter.metavar or 'N'}"
     return ", ".join(f"`{option}{takes}`" for option in parameter.opts)
 
