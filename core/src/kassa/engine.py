@@ -293,13 +293,18 @@ class Engine:
     def list_notices(
         self, *, status: NoticeStatus | None = None, limit: int = 50, offset: int = 0
     ) -> tuple[ReceivedNotice, ...]:
-        """A page of the inbox of all stores, newest first: all of it, or what stands in one status."""
+        """A page of the store's inbox, newest first: all of it, or what stands in one status.
+
+        What matches no payment is in the inbox of the store ``default``.
+        """
         _require_page(limit, offset)
-        return self._world.database.read(lambda c: stored_notices.newest(c, status, limit, offset))
+        return self._world.database.read(
+            lambda c: stored_notices.newest(c, self._world.store_id, status, limit, offset)
+        )
 
     def retrieve_notice(self, notice_id: str) -> ReceivedNotice:
-        """One notice of the inbox."""
-        return self._world.database.read(lambda c: stored_notices.load(c, notice_id))
+        """One notice of the store's inbox."""
+        return self._world.database.read(lambda c: stored_notices.load(c, self._world.store_id, notice_id))
 
     # Cases
 
