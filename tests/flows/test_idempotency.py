@@ -31,6 +31,7 @@ from kassa.transitions import OperationStatus
 from kassa_simulator.server.faults import Fault
 
 from .conftest import CARDS, CASH, TOML, Shop
+from .test_notices import receive, told
 
 AnswerT = TypeVar("AnswerT")
 CLIENTS = 32
@@ -389,6 +390,25 @@ def _kill_while_capturing(shop: Shop, payment_id: str, folder: Path) -> None:
         sender.kill()
     (operation,) = shop.engine.list_operations_in_doubt()
     assert operation.status is OperationStatus.IN_FLIGHT
+
+
+@pytest.mark.parametrize(
+    ("scenario", "refunding", "refunded"), [("approve", "0.00", "40.00"), ("refund_pending", "40.00", "0.00")]
+)
+def test_a_notice_that_tells_of_a_refund_answers_its_key(
+    shop: Shop, scenario: str, refunding: str, refunded: str
+) -> None:
+    payment = shop.paid(scenario=scenario)
+    shop.engine.capture_payment(payment.id)
+    shop.simulator.control.add_fault(Fault.ACT_THEN_CUT, "refund")
+    with pytest.raises(StillProcessing):
+        shop.engine.refund_payment(payment.id, eur("40.00"), idempotency_key="refund-1")
+    session = shop.engine.retrieve_payment_session(payment.payment_session_id)
+    for notice in told(shop, session):
+        shop.engine.apply_notice(receive(shop.engine, notice).id)
+    answered = shop.engine.refund_payment(payment.id, eur("40.00"), idempotency_key="refund-1")
+    assert (answered.refunding, answered.refunded) == (eur(refunding), eur(refunded))
+    assert books(shop, payment, "refunded") == [4000]
 
 
 def test_what_a_person_decided_is_what_the_client_is_told(shop: Shop) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         ProviderUnavailable,
         StillProcessing,
         StoreUnavailable,
+        Unverified,
     )
     from kassa.opening import open
     from kassa.regions import Circumstances
@@ -54,6 +55,7 @@ _HOMES = {
         "ProviderUnavailable",
         "StillProcessing",
         "StoreUnavailable",
+        "Unverified",
     ),
     "kassa.opening": ("open",),
     "kassa.regions": ("Circumstances",),
@@ -89,6 +91,7 @@ __all__ = [
     "Shopper",
     "StillProcessing",
     "StoreUnavailable",
+    "Unverified",
     "open",
 ]
 
