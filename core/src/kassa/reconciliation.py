@@ -271,7 +271,9 @@ class _Comparison:
     def _learn_or_report(self, connection: Connection, facts: PaymentFacts) -> None:
         session = _session_of(connection, self.provider.id, facts)
         if session is None:
-            cause = f"{self.provider.id} lists {_told(facts)}, and nothing here knows of it; its dashboard says who made it"
+            cause = (
+                f"{self.provider.id} lists {_told(facts)}, and nothing here knows of it; its dashboard says who made it"
+            )
             self._report_stranger(connection, facts, cause)
         elif session.provider_id != self.provider.id:
             return  # the same account under another name, which compares its own
@@ -283,7 +285,8 @@ class _Comparison:
         if session.provider_reference not in (None, facts.provider_reference):
             # Two payments for one session: of an earlier try, and over; or money that nobody expects.
             if not _is_over(facts):
-                cause = f"{self.provider.id} lists {_told(facts)} for session {session.id}, which is {session.provider_reference}"
+                known = f"session {session.id}, which is {session.provider_reference}"
+                cause = f"{self.provider.id} lists {_told(facts)} for {known}"
                 self._report(connection, session, CaseKind.ORPHAN, facts.provider_reference, cause, _amount(facts))
             return
         world = replace(self.world, store_id=session.store_id)

@@ -19,6 +19,7 @@ from kassa.cli import (
     offers,
     paying,
     payments,
+    reconciling,
     settling,
     starting,
 )
@@ -46,6 +47,8 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Operation": {
         "doubts": doubts.list_doubts,
         "resolve": doubts.resolve,
+        "reconcile": reconciling.reconcile,
+        "reconciliations": reconciling.list_reconciliations,
         "worker": doubts.worker,
         "migrate": migration.migrate,
     },

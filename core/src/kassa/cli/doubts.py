@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.text import Text
 
+from kassa.cli import reconciling
 from kassa.cli.engines import opened
 from kassa.cli.exits import says_mistakes
 from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Limit
@@ -90,8 +91,8 @@ def worker(
             say("Working; stop with Ctrl-C at any moment.")
         try:
             while True:
-                _work(engine, as_json=as_json, once=once)
-                if once and not _is_anything_due(engine):
+                goes_on = _work(engine, as_json=as_json, once=once)
+                if once and not goes_on and not _is_anything_due(engine):
                     return
                 time.sleep(0 if once else PAUSE_SECONDS)
         except KeyboardInterrupt:
@@ -126,16 +127,22 @@ def _is_anything_due(engine: "Engine") -> bool:
     )
 
 
-def _work(engine: "Engine", *, as_json: bool, once: bool) -> None:
-    """One pass; a database that is away for a while ends a worker only where it was to run once."""
+def _work(engine: "Engine", *, as_json: bool, once: bool) -> bool:
+    """One pass; a database that is away for a while ends a worker only where it was to run once.
+
+    Returns whether a long list is compared of which there is more at once.
+    """
     from sqlalchemy.exc import DBAPIError
 
     try:
-        _tell(engine.work(), as_json=as_json)
+        worked = engine.work()
+        _tell(worked, as_json=as_json)
+        return any(each.finished_at is None and each.cause is None for each in worked.reconciliations)
     except (StoreUnavailable, DBAPIError) as error:
         if once:
             raise
         print(f"the database does not answer ({type(error).__name__}); trying again", file=sys.stderr)
+        return False
 
 
 def _tell(worked: "Worked", *, as_json: bool) -> None:
@@ -143,7 +150,8 @@ def _tell(worked: "Worked", *, as_json: bool) -> None:
         return
     if as_json:
         operations = [operation_document(operation) for operation in worked.operations]
-        print_document({"operations": operations, "carts": list(worked.carts)})
+        compared = [reconciling.document(each) for each in worked.reconciliations]
+        print_document({"operations": operations, "carts": list(worked.carts), "reconciliations": compared})
         return
     for operation in worked.operations:
         amount = "" if operation.amount is None else f" {operation.amount}"
@@ -151,6 +159,9 @@ def _tell(worked: "Worked", *, as_json: bool) -> None:
         say(Text(f"{operation.id}  {operation.kind.value}{amount}: {status}", STYLES.get(status, WAITING)))
     for cart in worked.carts:
         say(f"{cart}  taken up, because it is paid and was not ordered")
+    for each in worked.reconciliations:
+        counts = f"{each.listed} listed, {each.adopted} adopted, {each.reported} new cases"
+        say(f"{each.provider_id}  compared with its own list: {counts}")
 
 
 def _show(operation: "Operation") -> None:
