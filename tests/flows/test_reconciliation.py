@@ -110,6 +110,16 @@ def test_what_was_refunded_in_the_dashboard_is_adopted(timed: Shop, clock: Clock
     assert timed.engine.retrieve_payment(payment.id).payment.refunded == Money.parse("25.00", "EUR")
 
 
+def test_a_dispute_of_which_no_notice_told_is_adopted(timed: Shop, clock: Clock) -> None:
+    payment = timed.engine.capture_payment(timed.paid("100.00").id)
+    timed.simulator.control.do("open_dispute", payment.provider_reference, amount=2500)
+    clock.forward(hours=2)
+    (compared,) = worked_through(timed.engine)
+    assert counts(compared) == (1, 1, 0)
+    (case,) = cases(timed.engine, CaseKind.DISPUTED)
+    assert case.amount == Money.parse("25.00", "EUR")
+
+
 def test_books_that_agree_are_left_as_they_are(timed: Shop, clock: Clock) -> None:
     payments = [timed.engine.capture_payment(timed.paid("100.00").id), timed.paid("50.00")]
     before = [timed.engine.list_events(payment.payment_collection_id) for payment in payments]

@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 
 from kassa import contradictions, doubt, evidence, intents
 from kassa.model import CaseKind, Operation, OperationKind, Payment, PaymentSession
-from kassa.store import cases, collections, operations, payments, sessions
+from kassa.store import cases, collections, disputes, operations, payments, sessions
 from kassa.transitions import OPEN_OPERATION, OperationStatus, SessionStatus
 from kassa.world import World
-from kassa_sdk import Declined, Manifest, Money, Movement, Outcome, PaymentFacts, Succeeded
+from kassa_sdk import Declined, Dispute, Manifest, Money, Movement, Outcome, PaymentFacts, Succeeded
 
 CLOSED = ("canceled", "expired")
 """The conditions in which nothing can be taken any more."""
@@ -34,7 +34,7 @@ def learn(world: World, connection: Connection, session: PaymentSession, facts: 
     contradiction = contradictions.about_payment(session, pupil.payment(), facts)
     if contradiction is not None:
         return pupil.lay_before_a_person(CaseKind.CONTRADICTION, facts.provider_reference, contradiction)
-    lessons = (_initiated, _promised, _moved, _ended, _returned, _unexplained)
+    lessons = (_initiated, _promised, _moved, _ended, _returned, _disputed, _unexplained)
     # Each of them is given, also after one that had something new.
     return any([lesson(pupil) for lesson in lessons])
 
@@ -43,17 +43,19 @@ def is_doubtful(
     session: PaymentSession, payment: Payment | None, known: Iterable[Operation], facts: PaymentFacts
 ) -> bool:
     """Whether a message alone may be late or of an earlier try, so that the provider should be asked how it stands now."""
+    if contradictions.about_payment(session, payment, facts) is not None:
+        return False
     if facts.condition in ("declined", *CLOSED):
         return True
     if session.status is SessionStatus.CANCELED and payment is None:
         return True
     by_key = {operation.attempt_key: operation for operation in known}
-    return any(
-        _is_disputed_fate(by_key, movement) for movement in (*facts.captures, *facts.refunds)
-    ) or _is_unexplained(payment, facts)
+    return any(_is_contested(by_key, movement) for movement in (*facts.captures, *facts.refunds)) or _is_unexplained(
+        payment, facts
+    )
 
 
-def _is_disputed_fate(by_key: dict[str, Operation], movement: Movement) -> bool:
+def _is_contested(by_key: dict[str, Operation], movement: Movement) -> bool:
     operation = by_key.get(movement.attempt_key or "")
     opposite = {"failed": OperationStatus.SUCCEEDED, "succeeded": OperationStatus.FAILED}.get(movement.status)
     return operation is not None and operation.status is opposite
@@ -267,6 +269,29 @@ def _returned(pupil: _Pupil) -> bool:
     payments.set_returned(pupil.connection, payment, returned, pupil.now)
     cause = f"{returned} of payment {payment.id} was taken back by the bank"
     pupil.lay_before_a_person(CaseKind.RETURNED, f"{payment.id}/{returned.minor}", cause, returned)
+    return True
+
+
+def _disputed(pupil: _Pupil) -> bool:
+    """The shopper's bank takes the money back, or gives it back again."""
+    payment = pupil.payment()
+    if payment is None:
+        return False
+    return any([_disputed_one(pupil, payment, dispute) for dispute in pupil.facts.disputes])
+
+
+def _disputed_one(pupil: _Pupil, payment: Payment, dispute: Dispute) -> bool:
+    if not disputes.note(pupil.connection, payment, dispute, pupil.now):
+        return False
+    if dispute.status == "won":
+        why = "the dispute is won"
+        reference = dispute.provider_reference
+        cases.close_about(pupil.connection, payment.store_id, CaseKind.DISPUTED, reference, why, pupil.now)
+        return True
+    cause = (
+        f"{dispute.amount} of payment {payment.id} is disputed ({dispute.status}); answer in the provider's dashboard"
+    )
+    pupil.lay_before_a_person(CaseKind.DISPUTED, dispute.provider_reference, cause, dispute.amount)
     return True
 
 

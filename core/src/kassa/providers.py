@@ -81,11 +81,6 @@ class ConfiguredProvider:
         outcome: LookUpOutcome = self._ask("look_up", request, LOOK_UP_OUTCOMES)
         return outcome
 
-    def list_payments(self, request: ListPaymentsRequest) -> ListPaymentsOutcome:
-        """One page of the provider's own list of payments.  Never inside a transaction."""
-        outcome: ListPaymentsOutcome = self._ask("list_payments", request, LIST_PAYMENTS_OUTCOMES)
-        return outcome
-
     def read_notice(self, raw: RawNotice) -> tuple[Notice, ...]:
         """What a message says, once it is proven to come from the provider.  Raises Unverified, NoticeUnreadable."""
         refuse_inside_transaction(f"hook read_notice of {self.id}")
@@ -108,6 +103,11 @@ class ConfiguredProvider:
     def readable(self, body: bytes) -> str:
         """The body of a message for a person to read: without secrets and card numbers."""
         return self._scrubber.text(body.decode("utf-8", "replace"), LONGEST_BODY)
+
+    def list_payments(self, request: ListPaymentsRequest) -> ListPaymentsOutcome:
+        """One page of the provider's own list of payments.  Never inside a transaction."""
+        outcome: ListPaymentsOutcome = self._ask("list_payments", request, LIST_PAYMENTS_OUTCOMES)
+        return outcome
 
     def _ask(self, hook: str, request: Any, expected: tuple[type, ...]) -> Any:
         refuse_inside_transaction(f"hook {hook} of {self.id}")

@@ -49,8 +49,7 @@ PAUSE = timedelta(minutes=15)
 """How long a provider is left alone whose list could not be read."""
 
 BATCH = 50
-
-CLOSED = ("canceled", "expired")
+"""How many sessions are looked up before the lease is renewed."""
 
 OnProgress = Callable[[Reconciliation], None]
 
@@ -247,16 +246,14 @@ class _Comparison:
             sessions.mark_listed(connection, self.provider.id, references, now)
             return gone_on
 
-        return replace(self, held=self.world.database.transact(go_on))
+        return self._after(go_on)
 
     def _postponed(self, cause: str) -> "_Comparison":
         lease_until = self.world.clock() + PAUSE
-        return replace(
-            self,
-            held=self.world.database.transact(
-                lambda connection: reconciliations.hold(connection, self.held, lease_until, cause)
-            ),
-        )
+        return self._after(lambda connection: reconciliations.hold(connection, self.held, lease_until, cause))
+
+    def _after(self, change: Callable[[Connection], Reconciliation]) -> "_Comparison":
+        return replace(self, held=self.world.database.transact(change))
 
     def _compare(self, facts: PaymentFacts) -> None:
         """One payment, in a transaction of its own: one that cannot be merged keeps nobody from the others."""
@@ -363,19 +360,11 @@ class _Comparison:
 
     def _held_longer(self) -> "_Comparison":
         lease_until = self.world.clock() + LEASE
-        return replace(
-            self,
-            held=self.world.database.transact(
-                lambda connection: reconciliations.hold(connection, self.held, lease_until)
-            ),
-        )
+        return self._after(lambda connection: reconciliations.hold(connection, self.held, lease_until))
 
     def _finished(self) -> "_Comparison":
         now = self.world.clock()
-        return replace(
-            self,
-            held=self.world.database.transact(lambda connection: reconciliations.finish(connection, self.held, now)),
-        )
+        return self._after(lambda connection: reconciliations.finish(connection, self.held, now))
 
 
 def _session_of(connection: Connection, provider_id: str, facts: PaymentFacts) -> PaymentSession | None:
@@ -387,7 +376,7 @@ def _session_of(connection: Connection, provider_id: str, facts: PaymentFacts) -
 
 def _is_over(facts: PaymentFacts) -> bool:
     """Whether nothing was taken, and nothing can be any more."""
-    return facts.condition in CLOSED and not facts.captured and not facts.captures
+    return facts.condition in learning.CLOSED and not facts.captured and not facts.captures
 
 
 def _amount(facts: PaymentFacts) -> Money | None:

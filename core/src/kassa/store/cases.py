@@ -18,7 +18,7 @@ _OWN = (table.c.store_id == bindparam("store"), table.c.id == bindparam("key"))
 _INSERT = insert(table)
 _LOAD = select(table).where(*_OWN)
 _LOCK = _LOAD.with_for_update()
-_OF_SUBJECT = select(table.c.id).where(
+_ABOUT = select(table).where(
     table.c.store_id == bindparam("store"), table.c.kind == bindparam("wanted"), table.c.subject == bindparam("about")
 )
 _NEWEST = (
@@ -60,7 +60,7 @@ def open_case(connection: Connection, case: Case, *, due_at: datetime | None = N
     ``due_at`` is when the worker does what the policy says.  Returns whether it is new.
     """
     known = {"store": case.store_id, "wanted": case.kind, "about": case.subject}
-    if connection.execute(_OF_SUBJECT, known).first() is not None:
+    if connection.execute(_ABOUT, known).first() is not None:
         return False
     amount = case.amount
     columns = case.model_dump(exclude={"amount"}) | {
@@ -143,6 +143,13 @@ def claim_due(connection: Connection, now: datetime, next_due_at: datetime, limi
     for row in rows:
         connection.execute(_POSTPONE, {"key": row.id, "due": next_due_at})
     return tuple(map(_case, rows))
+
+
+def close_about(connection: Connection, store_id: str, kind: CaseKind, subject: str, why: str, now: datetime) -> None:
+    """What an open case of this kind was about has ended well by itself."""
+    row = connection.execute(_ABOUT, {"store": store_id, "wanted": kind, "about": subject}).first()
+    if row is not None and row.status == CaseStatus.OPEN:
+        close(connection, _case(row), "kassa", why, now)
 
 
 def postpone(connection: Connection, case: Case, due_at: datetime | None) -> None:
