@@ -1,12 +1,14 @@
 """Configured providers: examined at the start, contained in every call."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from kassa import config, providers
 from kassa.errors import ConfigurationError, InternalError
 from kassa.providers import ConfiguredProvider
 from kassa.store.database import Database
-from kassa_sdk import Declined, InitiateRequest, Money, NotSent, Succeeded, Unknown
+from kassa_sdk import Declined, InitiateRequest, ListPaymentsRequest, Money, NotSent, Succeeded, Unknown
 
 from .conftest import PROVIDER, Install
 
@@ -183,6 +185,18 @@ def test_a_secret_that_a_validator_repeats_does_not_get_out(install: Install, mo
 def test_a_hook_that_is_not_implemented_is_not_sent(install: Install, hook: str) -> None:
     install("kassa-acme")
     assert load().call(hook, REQUEST) == NotSent(cause=f"kassa-acme 1.2.3 does not implement {hook}")
+
+
+@pytest.mark.parametrize("answer", ["Declined(code='no', reason='no')", "()", "None"])
+def test_a_list_that_is_no_page_is_unknown_and_never_an_empty_list(install: Install, answer: str) -> None:
+    hook = f"    @hookimpl\n    def list_payments(self, request): return {answer}\n"
+    install(
+        "kassa-acme", PROVIDER.replace("    @hookimpl\n    def authorize", hook + "    @hookimpl\n    def authorize")
+    )
+    now = datetime.now(UTC)
+    outcome = load().list_payments(ListPaymentsRequest(since=now, until=now))
+    assert isinstance(outcome, Unknown)
+    assert "answered list_payments with" in outcome.cause
 
 
 def test_whoever_asks_the_shopper_to_act_implements_the_hook_that_hears_of_it(install: Install) -> None:

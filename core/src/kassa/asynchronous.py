@@ -63,6 +63,8 @@ class AsyncEngine:
     retrieve_notice = _on_a_thread(Engine.retrieve_notice)
     list_cases = _on_a_thread(Engine.list_cases)
     close_case = _on_a_thread(Engine.close_case)
+    reconcile = _on_a_thread(Engine.reconcile)
+    list_reconciliations = _on_a_thread(Engine.list_reconciliations)
     list_operations = _on_a_thread(Engine.list_operations)
     list_events = _on_a_thread(Engine.list_events)
     reload = _on_a_thread(Engine.reload)

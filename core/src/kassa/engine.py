@@ -17,6 +17,7 @@ from kassa import (
     idempotency,
     notices,
     payment_collections,
+    reconciliation,
     recovery,
     reloading,
     sessions,
@@ -39,6 +40,7 @@ from kassa.model import (
     PaymentSession,
     ProviderSwitch,
     ReceivedNotice,
+    Reconciliation,
 )
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict
@@ -46,6 +48,7 @@ from kassa.reloading import CurrentWorld
 from kassa.store import cases as stored_cases
 from kassa.store import collections, events, idempotency_keys, operations, payments
 from kassa.store import notices as stored_notices
+from kassa.store import reconciliations as stored_reconciliations
 from kassa.store import switches as stored_switches
 from kassa.transitions import NoticeStatus
 from kassa.world import World
@@ -64,6 +67,7 @@ class Worked(Record):
     notices: tuple[ReceivedNotice, ...] = ()
     cases: tuple[Case, ...] = ()
     carts: tuple[str, ...] = ()
+    reconciliations: tuple[Reconciliation, ...] = ()
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in type(self).model_fields)
@@ -371,7 +375,8 @@ class Engine:
     def work(self) -> Worked:
         """One pass of the worker, over every store: settle what is due, apply notices, place the orders of paid carts.
 
-        Any number of processes may work at once; they share what there is to do.
+        Once a day it also compares the books with those of each provider that lists its payments, one page a pass.  Any
+        number of processes may work at once; they share what there is to do.
         """
         world = self._world
         return Worked(
@@ -379,6 +384,7 @@ class Engine:
             operations=recovery.recover_due(world),
             cases=cases.settle_due(world),
             carts=recovery.complete_due(world),
+            reconciliations=reconciliation.reconcile_due(world),
         )
 
     # Notices
@@ -432,6 +438,29 @@ class Engine:
     def close_case(self, case_id: str, *, who: str, why: str) -> Case:
         """A person has dealt with a case; kept with who and why.  Money is moved by the verbs, not by this."""
         return cases.close(self._world, case_id, _text("who", who), _text("why", why))
+
+    # Reconciliation
+
+    def reconcile(
+        self,
+        provider_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        on_progress: reconciliation.OnProgress = lambda _: None,
+    ) -> Reconciliation:
+        """Compare the books with the provider's own list of payments now, of every store, and return what came of it.
+
+        Of the payments created from ``since`` on and before ``until`` (an hour ago, and never later); without them, of the
+        time since the last daily comparison.  ``on_progress`` is told after each page.  Where the list could not be read,
+        it is not finished, its ``cause`` says why, and the worker goes on with it.
+        """
+        return reconciliation.reconcile(self._world, provider_id, since, until, on_progress)
+
+    def list_reconciliations(self, *, limit: int = 50, offset: int = 0) -> tuple[Reconciliation, ...]:
+        """A page of the comparisons with the providers' own lists, newest first."""
+        _require_page(limit, offset)
+        return self._world.database.read(lambda c: stored_reconciliations.newest(c, limit, offset))
 
     # History
 

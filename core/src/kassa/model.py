@@ -365,3 +365,27 @@ class Order(Record):
     shopper: Shopper
     items: tuple[LineItem, ...]
     created_at: datetime
+
+
+class Reconciliation(Record):
+    """One time of one provider, compared with the provider's own list of payments.
+
+    The payments that were created from ``since`` on and before ``until``; ``is_daily`` for the worker's own, which meet
+    without gap or overlap, and not for those that an operator asked for.  ``listed`` counts what the provider lists,
+    ``adopted`` the payments of which our books learned something, ``reported`` the cases that were opened.  ``cause`` says
+    why it does not go on; until ``lease_until`` somebody works at it, or nobody tries.
+    """
+
+    id: str
+    provider_id: str
+    since: datetime
+    until: datetime
+    is_daily: bool
+    cursor: str | None
+    lease_until: datetime | None
+    listed: int
+    adopted: int
+    reported: int
+    cause: str | None
+    started_at: datetime
+    finished_at: datetime | None

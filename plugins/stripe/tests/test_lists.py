@@ -55,13 +55,13 @@ def test_a_list_longer_than_a_page_goes_on_behind_the_last_payment_of_the_page(
 ) -> None:
     created = [
         localstripe.post("/v1/payment_intents", amount=str(100 + number), currency="eur").json()["id"]
-        for number in range(101)
+        for number in range(21)
     ]
     first = provider.list_payments(AROUND_NOW)
     assert isinstance(first, PaymentPage)
     last = provider.list_payments(AROUND_NOW.model_copy(update={"cursor": first.next_cursor}))
     assert isinstance(last, PaymentPage)
-    assert (len(first.facts), len(last.facts), last.next_cursor) == (100, 1, None)
+    assert (len(first.facts), len(last.facts), last.next_cursor) == (20, 1, None)
     assert {facts.provider_reference for facts in first.facts + last.facts} == set(created)
 
 
@@ -73,7 +73,7 @@ def test_the_seconds_of_stripe_are_asked_for_rounded_down_at_both_ends(
     raw_provider.list_payments(ListPaymentsRequest(since=since, until=until, cursor="pi_7"))
     assert wire.last().parameters() == {
         "created": {"gte": "1000", "lt": "2000"},
-        "limit": "100",
+        "limit": "20",
         "expand": ["data.latest_charge"],
         "starting_after": "pi_7",
     }

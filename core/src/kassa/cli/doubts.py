@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.text import Text
 
+from kassa.cli import reconciling
 from kassa.cli.cases import case_line
 from kassa.cli.engines import opened
 from kassa.cli.exits import says_mistakes
@@ -94,8 +95,8 @@ def worker(
             say("Working; stop with Ctrl-C at any moment.")
         try:
             while True:
-                _work(engine, hang_up, as_json=as_json, once=once)
-                if once and not _is_anything_due(engine):
+                goes_on = _work(engine, hang_up, as_json=as_json, once=once)
+                if once and not goes_on and not _is_anything_due(engine):
                     return
                 time.sleep(0 if once else PAUSE_SECONDS)
         except KeyboardInterrupt:
@@ -130,18 +131,24 @@ def _is_anything_due(engine: "Engine") -> bool:
     )
 
 
-def _work(engine: "Engine", hang_up: HangUp, *, as_json: bool, once: bool) -> None:
-    """One pass; a database that is away for a while ends a worker only where it was to run once."""
+def _work(engine: "Engine", hang_up: HangUp, *, as_json: bool, once: bool) -> bool:
+    """One pass; a database that is away for a while ends a worker only where it was to run once.
+
+    Returns whether a long list is compared of which there is more at once.
+    """
     from sqlalchemy.exc import DBAPIError
 
     try:
         if not once:
             reload_where_asked(engine, hang_up, as_json=as_json)
-        _tell(engine.work(), as_json=as_json)
+        worked = engine.work()
+        _tell(worked, as_json=as_json)
+        return any(each.finished_at is None and each.cause is None for each in worked.reconciliations)
     except (StoreUnavailable, DBAPIError) as error:
         if once:
             raise
         print(f"the database does not answer ({type(error).__name__}); trying again", file=sys.stderr)
+        return False
 
 
 def _tell(worked: "Worked", *, as_json: bool) -> None:
@@ -160,6 +167,9 @@ def _tell(worked: "Worked", *, as_json: bool) -> None:
         say(case_line(case))
     for cart in worked.carts:
         say(f"{cart}  taken up, because it is paid and was not ordered")
+    for each in worked.reconciliations:
+        counts = f"{each.listed} listed, {each.adopted} adopted, {each.reported} new cases"
+        say(f"{each.provider_id}  compared with its own list: {counts}")
 
 
 def _worked_document(worked: "Worked") -> Document:
@@ -168,6 +178,7 @@ def _worked_document(worked: "Worked") -> Document:
         "operations": [operation_document(operation) for operation in worked.operations],
         "cases": [record_document(case) for case in worked.cases],
         "carts": list(worked.carts),
+        "reconciliations": [reconciling.document(each) for each in worked.reconciliations],
     }
 
 

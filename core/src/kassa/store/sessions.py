@@ -1,10 +1,11 @@
 """Payment sessions: one try to pay through one provider."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
 from kassa.errors import Conflict, NotFound
 from kassa.ids import Kind, require_kind
@@ -23,6 +24,28 @@ _BY_REFERENCE = (
     .where(table.c.provider_id == bindparam("provider"), table.c.provider_reference == bindparam("reference"))
     .order_by(table.c.id.desc())
     .limit(1)
+)
+_FIRST_CREATED_AT = select(func.min(table.c.created_at)).where(table.c.provider_id == bindparam("provider"))
+_MARK_LISTED = (
+    update(table)
+    .where(
+        table.c.provider_id == bindparam("provider"),
+        table.c.provider_reference.in_(bindparam("references", expanding=True)),
+    )
+    .values(listed_at=bindparam("now"))
+)
+_NOT_LISTED = (
+    select(table)
+    .where(
+        table.c.provider_id == bindparam("provider"),
+        table.c.created_at >= bindparam("since"),
+        table.c.created_at < bindparam("until"),
+        table.c.provider_reference.is_not(None),
+        or_(table.c.listed_at.is_(None), table.c.listed_at < bindparam("begun")),
+        table.c.id > bindparam("after"),
+    )
+    .order_by(table.c.id)
+    .limit(bindparam("limit"))
 )
 _OF_COLLECTION = (
     select(table)
@@ -98,6 +121,31 @@ def find_by_reference(connection: Connection, provider_id: str, reference: str) 
     """The session that this provider calls so, of whichever store; the newest, should there be several."""
     row = connection.execute(_BY_REFERENCE, {"provider": provider_id, "reference": reference}).first()
     return None if row is None else _session(row)
+
+
+def first_created_at(connection: Connection, provider_id: str) -> datetime | None:
+    """When the first session with this provider was created, in whichever store; None: there is none."""
+    moment: datetime | None = connection.execute(_FIRST_CREATED_AT, {"provider": provider_id}).scalar()
+    return moment
+
+
+def mark_listed(connection: Connection, provider_id: str, references: Sequence[str], now: datetime) -> None:
+    """These are in the provider's own list of payments."""
+    connection.execute(_MARK_LISTED, {"provider": provider_id, "references": list(references), "now": now})
+
+
+def not_listed_since(  # a window, and a place in it
+    connection: Connection,
+    provider_id: str,
+    window: tuple[datetime, datetime],
+    begun: datetime,
+    after: str,
+    limit: int,
+) -> tuple[PaymentSession, ...]:
+    """Sessions created in this window, with a reference that no list has told since ``begun``; by id, from ``after`` on."""
+    since, until = window
+    parameters = {"provider": provider_id, "since": since, "until": until, "begun": begun, "after": after}
+    return tuple(map(_session, connection.execute(_NOT_LISTED, {**parameters, "limit": limit})))
 
 
 def move(  # what a move carries

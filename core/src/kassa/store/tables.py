@@ -121,6 +121,8 @@ payment_sessions = Table(
     Column("shopper", Json, nullable=False),
     Column("action", NullableJson),
     Column("failure", Text),
+    # When it was last seen in the provider's own list of payments.
+    Column("listed_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index(
@@ -133,6 +135,8 @@ payment_sessions = Table(
     ),
     # By this a notice finds its session.
     Index("ix_payment_sessions_reference", "provider_id", "provider_reference"),
+    # By this a day is compared with the provider's list.
+    Index("ix_payment_sessions_provider_id_created_at", "provider_id", "created_at"),
 )
 
 payments = Table(
@@ -386,6 +390,9 @@ reconciliations = Table(
     Column("provider_id", String(128), nullable=False),
     Column("since", UtcDateTime, nullable=False),
     Column("until", UtcDateTime, nullable=False),
+    Column("is_daily", Boolean, nullable=False),
+    # The page of the list that is compared next, in the provider's words.
+    Column("cursor", Text),
     Column("lease_until", UtcDateTime),
     Column("listed", Integer, nullable=False),
     Column("adopted", Integer, nullable=False),
@@ -393,7 +400,16 @@ reconciliations = Table(
     Column("cause", Text),
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
-    UniqueConstraint("provider_id", "since"),
+    # Each day is compared once; an operator may compare any time again.
+    Index(
+        "uq_reconciliations_daily",
+        "provider_id",
+        "since",
+        unique=True,
+        sqlite_where=text("is_daily"),
+        postgresql_where=text("is_daily"),
+    ),
+    Index("ix_reconciliations_provider_id_finished_at", "provider_id", "finished_at"),
 )
 
 # Somebody asked every running process to read its configuration again.

@@ -28,6 +28,9 @@ from kassa_stripe.wire import Customer, Dispute, FromStripe, Intent, IntentPage,
 WITH_CHARGE = "latest_charge"
 EACH_WITH_CHARGE = "data.latest_charge"
 PAGE = 100
+PAGE_OF_WHOLE_PAYMENTS = 20
+"""Each payment of such a page may take two calls more, for its refunds and disputes, and all are one call of the engine."""
+
 
 UNREADABLE = (ValidationError, AttributeError, KeyError, TypeError)
 """An answer that does not fit our records, or over which already Stripe's SDK stumbles."""
@@ -106,7 +109,7 @@ class StripeCalls:
         """One page of the PaymentIntents that were created from ``since`` on and before ``until``, the newest first."""
         parameters: PaymentIntentListParams = {
             "created": {"gte": since, "lt": until},
-            "limit": PAGE,
+            "limit": PAGE_OF_WHOLE_PAYMENTS,
             "expand": [EACH_WITH_CHARGE],
         }
         if after is not None:

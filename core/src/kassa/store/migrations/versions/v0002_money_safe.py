@@ -44,6 +44,10 @@ def _add_columns() -> None:
     op.create_index(
         "ix_payment_sessions_reference", "payment_sessions", ["provider_id", "provider_reference"], unique=False
     )
+    op.create_index(
+        "ix_payment_sessions_provider_id_created_at", "payment_sessions", ["provider_id", "created_at"], unique=False
+    )
+    op.add_column("payment_sessions", sa.Column("listed_at", MOMENT, nullable=True))
     op.add_column("payments", sa.Column("returned_minor", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("refunds", sa.Column("failed_at", MOMENT, nullable=True))
 
@@ -210,6 +214,8 @@ def _create_operation() -> None:
         sa.Column("provider_id", sa.String(length=128), nullable=False),
         sa.Column("since", MOMENT, nullable=False),
         sa.Column("until", MOMENT, nullable=False),
+        sa.Column("is_daily", sa.Boolean(), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=True),
         sa.Column("lease_until", MOMENT, nullable=True),
         sa.Column("listed", sa.Integer(), nullable=False),
         sa.Column("adopted", sa.Integer(), nullable=False),
@@ -218,7 +224,17 @@ def _create_operation() -> None:
         sa.Column("started_at", MOMENT, nullable=False),
         sa.Column("finished_at", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliations")),
-        sa.UniqueConstraint("provider_id", "since", name=op.f("uq_reconciliations_provider_id_since")),
+    )
+    op.create_index(
+        "uq_reconciliations_daily",
+        "reconciliations",
+        ["provider_id", "since"],
+        unique=True,
+        sqlite_where=sa.text("is_daily"),
+        postgresql_where=sa.text("is_daily"),
+    )
+    op.create_index(
+        "ix_reconciliations_provider_id_finished_at", "reconciliations", ["provider_id", "finished_at"], unique=False
     )
 
     op.create_table(
