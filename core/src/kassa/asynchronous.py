@@ -52,6 +52,8 @@ class AsyncEngine:
     look_again = _on_a_thread(Engine.look_again)
     resolve_operation = _on_a_thread(Engine.resolve_operation)
     work = _on_a_thread(Engine.work)
+    list_deliveries = _on_a_thread(Engine.list_deliveries)
+    replay_delivery = _on_a_thread(Engine.replay_delivery)
     list_operations = _on_a_thread(Engine.list_operations)
     list_events = _on_a_thread(Engine.list_events)
     close = _on_a_thread(Engine.close)

@@ -8,14 +8,25 @@ from dataclasses import replace
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from kassa import authorization, carts, checkout, payment_collections, recovery, sessions, settlement
+from kassa import authorization, carts, checkout, outbox, payment_collections, recovery, sessions, settlement
 from kassa.checkout import Completion
 from kassa.errors import InvalidData
-from kassa.model import Cart, Event, Operation, Order, Payment, PaymentCollection, PaymentLedger, PaymentSession
+from kassa.model import (
+    Cart,
+    Delivery,
+    Event,
+    Operation,
+    Order,
+    Payment,
+    PaymentCollection,
+    PaymentLedger,
+    PaymentSession,
+)
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict
 from kassa.store import collections, events, operations, payments
 from kassa.store import sessions as stored_sessions
+from kassa.transitions import DeliveryStatus
 from kassa.world import World
 from kassa_sdk import JsonObject, Money, Record, Shopper
 
@@ -26,13 +37,17 @@ _JSON_OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject, config=ConfigDic
 
 
 class Worked(Record):
-    """What one pass of the worker did: the operations it took up, as they then stand, and the carts it completed."""
+    """What one pass of the worker did: the operations it took up, as they then stand, and the carts it completed.
+
+    ``deliveries`` are the tries to tell an event to somebody, as they then stand.
+    """
 
     operations: tuple[Operation, ...]
     carts: tuple[str, ...]
+    deliveries: tuple[Delivery, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.operations or self.carts)
+        return bool(self.operations or self.carts or self.deliveries)
 
 
 class Engine:
@@ -228,11 +243,29 @@ class Engine:
         return recovery.resolve(self._world, operation_id, decision)
 
     def work(self) -> Worked:
-        """One pass of the worker, over every store: settle what is due, place the orders of paid carts.
+        """One pass of the worker, over every store: settle what is due, place the orders of paid carts, tell the events.
 
         Any number of processes may work at once; they share what there is to do.
         """
-        return Worked(operations=recovery.recover_due(self._world), carts=recovery.complete_due(self._world))
+        operations, carts = recovery.recover_due(self._world), recovery.complete_due(self._world)
+        outbox.fan_out(self._world)
+        return Worked(operations=operations, carts=carts, deliveries=outbox.deliver_due(self._world))
+
+    # Who is told
+
+    def list_deliveries(
+        self, *, status: DeliveryStatus | None = None, limit: int = 50, offset: int = 0
+    ) -> tuple[Delivery, ...]:
+        """A page of the deliveries of events to subscribers and extensions, newest first: of one status, or all."""
+        _require_page(limit, offset)
+        return outbox.newest(self._world, status, limit, offset)
+
+    def replay_delivery(self, delivery_id: str) -> Delivery:
+        """Have the worker tell an event once more to a subscriber that took it, or for which every try failed.
+
+        The request has the same webhook-id as before, by which the subscriber knows it.
+        """
+        return outbox.replay(self._world, delivery_id)
 
     # History
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from kassa.transitions import LIVE_SESSION, OperationStatus, SessionStatus
+from kassa.transitions import LIVE_SESSION, DeliveryStatus, OperationStatus, SessionStatus
 from kassa_sdk import Action, JsonObject, Money, Record, Shopper
 
 
@@ -241,6 +241,24 @@ class Event(Record):
     entity_id: str
     data: JsonObject
     created_at: datetime
+
+
+class Delivery(Record):
+    """The telling of one event to one subscriber, or to one extension (``extension:NAME``).
+
+    ``attempts`` counts every try, also one that nobody lived to note.  ``cause`` says why the last one failed.
+    """
+
+    id: str
+    store_id: str
+    event: Event
+    subscriber: str
+    status: DeliveryStatus
+    attempts: int
+    due_at: datetime | None
+    cause: str | None
+    created_at: datetime
+    updated_at: datetime
 
 
 class LineItem(Record):

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from kassa import config, discovery, providers
+from kassa import config, discovery, extensions, providers, subscribers
 from kassa.carts import EmbeddedCarts, NoOptions
 from kassa.config import Configuration, RegionSettings, RuleSettings, names_a_database
 from kassa.engine import Engine
@@ -32,7 +32,9 @@ def open(path: str | Path = "kassa.toml", *, clock: Callable[[], datetime] = utc
 
 def assemble(configuration: Configuration, *, clock: Callable[[], datetime] = utc_now) -> Engine:
     """The engine that a configuration describes.  Raises as ``open``."""
-    loaded = providers.load(configuration)
+    listening = extensions.load(configuration)
+    loaded = providers.load(configuration, listening)
+    told = subscribers.load(configuration)
     carts = cart_driver(configuration, clock)
     database = Database(database_url(configuration))
     schema.prepare(database)
@@ -43,6 +45,8 @@ def assemble(configuration: Configuration, *, clock: Callable[[], datetime] = ut
             regions=MappingProxyType(regions(configuration, loaded)),
             carts=carts,
             clock=clock,
+            extensions=listening,
+            subscribers=told,
         )
     )
 

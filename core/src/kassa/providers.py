@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from kassa.config import MISTAKEN, Configuration, ProviderSettings
 from kassa.discovery import Candidate, Catalogue
 from kassa.errors import ConfigurationError, Mistake, NotFound, PluginUnusable
+from kassa.extensions import NONE, Extensions
 from kassa.plugins import contained, examine_provider, instance_of, manifest_of, options_of
 from kassa.references import secrets_in
 from kassa.scrubbing import Scrubber
@@ -61,6 +62,10 @@ class ConfiguredProvider:
     def hooks(self) -> frozenset[str]:
         """The hooks that the plugin implements."""
         return _implemented(self._manager)
+
+    def wrap(self, hooks: Any) -> None:
+        """Let wrappers that an extension brings, and that were examined, stand around the provider's hooks."""
+        self._manager.register(hooks)
 
     def call(self, hook: str, request: ProviderRequest) -> Outcome:
         """Ask the provider; a raised exception, or anything but an outcome, is Unknown.  Never inside a transaction."""
@@ -127,8 +132,11 @@ class Providers(Mapping[str, ConfiguredProvider]):
         return provider
 
 
-def load(configuration: Configuration) -> Providers:
-    """Load every configured provider, and no other plugin.  Raises ConfigurationError, which lists every mistake."""
+def load(configuration: Configuration, extensions: Extensions = NONE) -> Providers:
+    """Load every configured provider, and no other plugin; what the extensions wrap around their hooks stands around them.
+
+    Raises ConfigurationError, which lists every mistake.
+    """
     mistakes: list[Mistake] = []
     providers = {}
     catalogue = Catalogue(PROVIDER_ENTRY_POINTS)
@@ -141,6 +149,10 @@ def load(configuration: Configuration) -> Providers:
             mistakes += error.mistakes
     if mistakes:
         raise ConfigurationError(mistakes)
+    for provider in providers.values():
+        for extension in extensions.values():
+            if extension.provider_hooks is not None:
+                provider.wrap(extension.provider_hooks)
     return Providers(providers)
 
 
@@ -174,4 +186,8 @@ def _registered(provider: Any, candidate: Candidate, scrubber: Scrubber) -> plug
 
 def _implemented(manager: pluggy.PluginManager) -> frozenset[str]:
     specified = [name for name in vars(ProviderHooks) if not name.startswith("_")]
-    return frozenset(name for name in specified if getattr(manager.hook, name).get_hookimpls())
+    return frozenset(name for name in specified if any(map(_answers, getattr(manager.hook, name).get_hookimpls())))
+
+
+def _answers(implementation: pluggy.HookImpl) -> bool:
+    return not (implementation.wrapper or implementation.hookwrapper)

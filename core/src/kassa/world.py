@@ -1,15 +1,20 @@
 """What every verb works with: the database, the providers, the regions, the carts, the clock, and whose store it is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
+from kassa import extensions
 from kassa.errors import InternalError, InvalidData, NotFound
+from kassa.extensions import Extensions
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict, judge
+from kassa.rests import Rests
 from kassa.store.database import Database
+from kassa.subscribers import Subscriber
 from kassa_sdk import CartDriver, CartSnapshot
 
 LONGEST_CART_ID = 255
@@ -36,6 +41,9 @@ class World:
     carts: CartDriver
     clock: Callable[[], datetime] = utc_now
     store_id: str = "default"
+    extensions: Extensions = extensions.NONE
+    subscribers: Mapping[str, Subscriber] = MappingProxyType({})
+    rests: Rests = field(default_factory=Rests)
 
     def region(self, region_id: str) -> Region:
         """Raises NotFound, which lists the regions there are."""
@@ -47,10 +55,11 @@ class World:
 
     def verdicts(self, region: Region, circumstances: Circumstances) -> tuple[Verdict, ...]:
         """The verdict on each provider that the region enables, in its order."""
-        return tuple(
-            judge(region, provider_id, self.providers[provider_id].manifest, circumstances)
-            for provider_id in region.provider_ids
-        )
+        return tuple(self._verdict(region, provider_id, circumstances) for provider_id in region.provider_ids)
+
+    def _verdict(self, region: Region, provider_id: str, circumstances: Circumstances) -> Verdict:
+        verdict = judge(region, provider_id, self.providers[provider_id].manifest, circumstances)
+        return extensions.with_reasons(self.extensions, self.store_id, region, verdict, circumstances)
 
     def cart(self, cart_id: str, connection: Connection) -> CartSnapshot:
         """The cart as its driver tells it, read in this transaction where the driver can.  Raises InvalidData, NotFound."""

@@ -11,6 +11,7 @@ import typer
 
 from kassa.cli import (
     capabilities,
+    deliveries,
     demo,
     doubts,
     examination,
@@ -47,6 +48,8 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "doubts": doubts.list_doubts,
         "resolve": doubts.resolve,
         "worker": doubts.worker,
+        "deliveries": deliveries.list_deliveries,
+        "redeliver": deliveries.redeliver,
         "migrate": migration.migrate,
     },
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.text import Text
 
+from kassa.cli.deliveries import delivery_line
 from kassa.cli.engines import opened
 from kassa.cli.exits import says_mistakes
 from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Limit
@@ -81,7 +82,7 @@ def worker(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Settle what is in doubt, and place the orders of carts whose shopper paid and did not come back.
+    """Settle what is in doubt, place the orders of carts whose shopper paid and did not come back, tell the events.
 
     Runs until it is stopped, and may be stopped at any moment. With PostgreSQL, run it on as many machines as you like.
     """
@@ -90,8 +91,8 @@ def worker(
             say("Working; stop with Ctrl-C at any moment.")
         try:
             while True:
-                _work(engine, as_json=as_json, once=once)
-                if once and not _is_anything_due(engine):
+                has_told = _work(engine, as_json=as_json, once=once)
+                if once and not has_told and not _is_anything_due(engine):
                     return
                 time.sleep(0 if once else PAUSE_SECONDS)
         except KeyboardInterrupt:
@@ -126,16 +127,22 @@ def _is_anything_due(engine: "Engine") -> bool:
     )
 
 
-def _work(engine: "Engine", *, as_json: bool, once: bool) -> None:
-    """One pass; a database that is away for a while ends a worker only where it was to run once."""
+def _work(engine: "Engine", *, as_json: bool, once: bool) -> bool:
+    """One pass, and whether events were told in it: then there may be more.
+
+    A database that is away for a while ends a worker only where it was to run once.
+    """
     from sqlalchemy.exc import DBAPIError
 
     try:
-        _tell(engine.work(), as_json=as_json)
+        worked = engine.work()
     except (StoreUnavailable, DBAPIError) as error:
         if once:
             raise
         print(f"the database does not answer ({type(error).__name__}); trying again", file=sys.stderr)
+        return False
+    _tell(worked, as_json=as_json)
+    return bool(worked.deliveries)
 
 
 def _tell(worked: "Worked", *, as_json: bool) -> None:
@@ -143,7 +150,8 @@ def _tell(worked: "Worked", *, as_json: bool) -> None:
         return
     if as_json:
         operations = [operation_document(operation) for operation in worked.operations]
-        print_document({"operations": operations, "carts": list(worked.carts)})
+        told = [record_document(delivery) for delivery in worked.deliveries]
+        print_document({"operations": operations, "carts": list(worked.carts), "deliveries": told})
         return
     for operation in worked.operations:
         amount = "" if operation.amount is None else f" {operation.amount}"
@@ -151,6 +159,8 @@ def _tell(worked: "Worked", *, as_json: bool) -> None:
         say(Text(f"{operation.id}  {operation.kind.value}{amount}: {status}", STYLES.get(status, WAITING)))
     for cart in worked.carts:
         say(f"{cart}  taken up, because it is paid and was not ordered")
+    for delivery in worked.deliveries:
+        say(delivery_line(delivery))
 
 
 def _show(operation: "Operation") -> None:

@@ -12,6 +12,7 @@ from kassa.errors import ConfigurationError, Mistake, StoreUnavailable
 
 if TYPE_CHECKING:
     from kassa.config import Configuration
+    from kassa.extensions import Extensions
     from kassa.providers import Providers
     from kassa.regions import Region
 
@@ -25,6 +26,7 @@ class Examined:
     configuration: "Configuration"
     providers: "Providers"
     regions: "dict[str, Region]"
+    extensions: "Extensions"
     database: str
 
 
@@ -46,13 +48,15 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 def examine(config: Path) -> Examined:
     """Validate a configuration and all that it names.  Raises ConfigurationError, which lists every mistake."""
     from kassa import config as settings
-    from kassa import opening, providers
+    from kassa import extensions, opening, providers, subscribers
     from kassa.world import utc_now
 
     configuration, mistakes = settings.examine(settings.text_of(config), str(config))
     if configuration is None:
         raise ConfigurationError(mistakes)
-    loaded = _collect(mistakes, lambda: providers.load(configuration))
+    listening = _collect(mistakes, lambda: extensions.load(configuration)) or extensions.NONE
+    _collect(mistakes, lambda: subscribers.load(configuration))
+    loaded = _collect(mistakes, lambda: providers.load(configuration, listening))
     if loaded is not None:
         mistakes += opening.early_orders(configuration, loaded)
     _collect(mistakes, lambda: opening.cart_driver(configuration, utc_now))
@@ -60,7 +64,7 @@ def examine(config: Path) -> Examined:
     database = None if told else _collect(mistakes, lambda: _usable_database(configuration))
     if mistakes or loaded is None or database is None:
         raise ConfigurationError(settings.in_order(mistakes))
-    return Examined(configuration, loaded, opening.regions(configuration, loaded), database)
+    return Examined(configuration, loaded, opening.regions(configuration, loaded), listening, database)
 
 
 def remarks_on(examined: Examined) -> Iterator[str]:
@@ -109,12 +113,18 @@ def _show(config: Path, examined: Examined, remarks: tuple[str, ...]) -> None:
         regions = [region.id for region in examined.regions.values() if provider.id in region.provider_ids]
         used.add_row(provider.id, str(provider.candidate), ", ".join(regions) or "–")
     carts = examined.configuration.settings.carts.driver
-    say(facts([("database", examined.database), ("carts", carts)]))
+    say(facts([("database", examined.database), ("carts", carts), *_listeners(examined)]))
     say()
     say(indented(used))
     for remark in remarks:
         say()
         say(indented(f"Mind: {remark}."), WAITING)
+
+
+def _listeners(examined: Examined) -> Iterator[tuple[str, str]]:
+    """Who is told events; nothing where nobody is."""
+    yield "subscribers", ", ".join(examined.configuration.settings.subscribers)
+    yield "extensions", ", ".join(f"{name} ({each.candidate})" for name, each in examined.extensions.items())
 
 
 def _document(config: Path, examined: Examined, remarks: tuple[str, ...]) -> Document:
@@ -133,5 +143,13 @@ def _document(config: Path, examined: Examined, remarks: tuple[str, ...]) -> Doc
             for provider in examined.providers.values()
         ],
         "regions": list(examined.regions),
+        "subscribers": [
+            {"name": name, "events": settings.events}
+            for name, settings in examined.configuration.settings.subscribers.items()
+        ],
+        "extensions": [
+            {"name": name, "distribution": each.candidate.distribution, "version": each.candidate.version}
+            for name, each in examined.extensions.items()
+        ],
         "remarks": remarks,
     }

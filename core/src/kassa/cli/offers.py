@@ -25,6 +25,7 @@ from kassa.cli.output import (
 from kassa.errors import InvalidData, NotFound
 
 if TYPE_CHECKING:
+    from kassa.extensions import Extensions
     from kassa.providers import Providers
     from kassa.regions import Circumstances, Region, Rule, Verdict
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @says_mistakes
 def list_regions(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show which region offers which provider, in which order, under which rules."""
-    loaded, regions = _read(config)
+    loaded, regions, _ = _read(config)
     if as_json:
         print_document({"regions": [_region_document(region, loaded) for region in regions.values()]})
         return
@@ -63,23 +64,26 @@ def explain(
 
     What is not given excludes nothing.
     """
-    loaded, regions = _read(config)
+    from kassa.extensions import with_reasons
+
+    loaded, regions, listening = _read(config)
     region = _region(region_id, regions)
     circumstances = _circumstances(region, amount, country, customer_group)
     verdicts = [_judge(region, provider_id, loaded, circumstances) for provider_id in region.provider_ids]
+    verdicts = [with_reasons(listening, "default", region, verdict, circumstances) for verdict in verdicts]
     if as_json:
         print_document(_explanation_document(region, circumstances, verdicts))
         return
     _show_explanation(region, circumstances, verdicts)
 
 
-def _read(config: Path) -> "tuple[Providers, dict[str, Region]]":
+def _read(config: Path) -> "tuple[Providers, dict[str, Region], Extensions]":
     from kassa import config as settings
-    from kassa import opening, providers
+    from kassa import extensions, opening, providers
 
     configuration = settings.read(config)
     loaded = providers.load(configuration)
-    return loaded, opening.regions(configuration, loaded)
+    return loaded, opening.regions(configuration, loaded), extensions.load(configuration)
 
 
 def _region(region_id: str, regions: "dict[str, Region]") -> "Region":
