@@ -3,13 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import MappingProxyType
 
 from sqlalchemy import Connection
 
-from kassa import extensions
 from kassa.errors import InternalError, InvalidData, NotFound
-from kassa.extensions import Extensions
+from kassa.extensions import Extensions, with_reasons
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict, judge
 from kassa.rests import Rests
@@ -41,8 +39,8 @@ class World:
     carts: CartDriver
     clock: Callable[[], datetime] = utc_now
     store_id: str = "default"
-    extensions: Extensions = extensions.NONE
-    subscribers: Mapping[str, Subscriber] = MappingProxyType({})
+    extensions: Extensions = field(default_factory=dict)
+    subscribers: Mapping[str, Subscriber] = field(default_factory=dict)
     rests: Rests = field(default_factory=Rests)
 
     def region(self, region_id: str) -> Region:
@@ -59,7 +57,7 @@ class World:
 
     def _verdict(self, region: Region, provider_id: str, circumstances: Circumstances) -> Verdict:
         verdict = judge(region, provider_id, self.providers[provider_id].manifest, circumstances)
-        return extensions.with_reasons(self.extensions, self.store_id, region, verdict, circumstances)
+        return with_reasons(self.extensions, self.store_id, region, verdict, circumstances)
 
     def cart(self, cart_id: str, connection: Connection) -> CartSnapshot:
         """The cart as its driver tells it, read in this transaction where the driver can.  Raises InvalidData, NotFound."""

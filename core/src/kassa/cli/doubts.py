@@ -94,7 +94,7 @@ def worker(
                 has_told = _work(engine, as_json=as_json, once=once)
                 if once and not has_told and not _is_anything_due(engine):
                     return
-                time.sleep(0 if once else PAUSE_SECONDS)
+                time.sleep(0 if once or has_told else PAUSE_SECONDS)
         except KeyboardInterrupt:
             return
 
@@ -128,7 +128,7 @@ def _is_anything_due(engine: "Engine") -> bool:
 
 
 def _work(engine: "Engine", *, as_json: bool, once: bool) -> bool:
-    """One pass, and whether events were told in it: then there may be more.
+    """One pass, and whether somebody took an event in it: then there may be more to tell.
 
     A database that is away for a while ends a worker only where it was to run once.
     """
@@ -142,7 +142,7 @@ def _work(engine: "Engine", *, as_json: bool, once: bool) -> bool:
         print(f"the database does not answer ({type(error).__name__}); trying again", file=sys.stderr)
         return False
     _tell(worked, as_json=as_json)
-    return bool(worked.deliveries)
+    return any(delivery.status.value == "sent" for delivery in worked.deliveries)
 
 
 def _tell(worked: "Worked", *, as_json: bool) -> None:
