@@ -51,6 +51,10 @@ MEANING: Mapping[tuple[type[BaseModel], str], str] = {
         "What happens when the shopper changes to another provider and this one does not confirm that its session is "
         "closed. `wait`: the change is refused for now. `allow`: it goes on, and both might be paid."
     ),
+    (ProviderSettings, "surplus"): (
+        "What is done with money for which nothing is owed any more. `refund`: it is given back. `keep`: a person "
+        "decides."
+    ),
     (RegionSettings, "name"): "What people call the region.",
     (RegionSettings, "currency"): "The one currency of the region, an ISO 4217 code such as `EUR`.",
     (RegionSettings, "countries"): "ISO 3166 codes such as `DE`; each country is in one region only.",

@@ -39,6 +39,12 @@ def listeners(world: World) -> Mapping[str, Listener]:
     return {**world.subscribers, **told}
 
 
+def tell_due(world: World) -> tuple[Delivery, ...]:
+    """Give new events their deliveries, and tell what is due.  Returns what was tried, as it then stands."""
+    fan_out(world)
+    return deliver_due(world)
+
+
 def fan_out(world: World) -> int:
     """Give the events of every store their deliveries, in batches.  Returns how many events there were."""
     told = listeners(world)

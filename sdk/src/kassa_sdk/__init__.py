@@ -33,7 +33,7 @@ from kassa_sdk.extensions import (
     Extension,
     ExtensionHooks,
 )
-from kassa_sdk.facts import Movement, MovementStatus, PaymentCondition, PaymentFacts
+from kassa_sdk.facts import Dispute, DisputeStatus, Movement, MovementStatus, PaymentCondition, PaymentFacts
 from kassa_sdk.hooks import PROVIDER_ENTRY_POINTS, Provider, ProviderHooks, hookimpl, hookspec
 from kassa_sdk.manifest import AmountLimits, Idempotency, LookUp, Manifest, Portions
 from kassa_sdk.money import Money, exponent_of
@@ -42,10 +42,12 @@ from kassa_sdk.outcomes import (
     ActionRequired,
     Declined,
     Found,
+    ListPaymentsOutcome,
     LookUpOutcome,
     NotFound,
     NotSent,
     Outcome,
+    PaymentPage,
     Pending,
     Succeeded,
     Unknown,
@@ -62,6 +64,7 @@ from kassa_sdk.requests import (
     DeletePaymentMethodRequest,
     InitiateRequest,
     ListPaymentMethodsRequest,
+    ListPaymentsRequest,
     LookUpRequest,
     PaymentRequest,
     ProviderRequest,
@@ -111,6 +114,8 @@ __all__ = [
     "DeleteOutcome",
     "DeletePaymentMethodRequest",
     "Deleted",
+    "Dispute",
+    "DisputeStatus",
     "EligibilityRequest",
     "EventTold",
     "ExcessPrecision",
@@ -124,6 +129,8 @@ __all__ = [
     "KassaSdkError",
     "ListOutcome",
     "ListPaymentMethodsRequest",
+    "ListPaymentsOutcome",
+    "ListPaymentsRequest",
     "LookUp",
     "LookUpOutcome",
     "LookUpRequest",
@@ -139,6 +146,7 @@ __all__ = [
     "Outcome",
     "PaymentCondition",
     "PaymentFacts",
+    "PaymentPage",
     "PaymentRequest",
     "Pending",
     "PlacedOrder",

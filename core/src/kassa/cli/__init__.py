@@ -11,12 +11,14 @@ import typer
 
 from kassa.cli import (
     capabilities,
+    cases,
     deliveries,
     demo,
     doubts,
     examination,
     health,
     migration,
+    notices,
     offers,
     paying,
     payments,
@@ -47,6 +49,10 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Operation": {
         "doubts": doubts.list_doubts,
         "resolve": doubts.resolve,
+        "cases": cases.list_cases,
+        "close": cases.close,
+        "notices": notices.list_notices,
+        "replay": notices.replay,
         "worker": doubts.worker,
         "deliveries": deliveries.list_deliveries,
         "redeliver": deliveries.redeliver,
