@@ -1,5 +1,7 @@
 """The settings of subscribers: what is refused, and in which words."""
 
+import sys
+
 import pytest
 
 pytest.importorskip("standardwebhooks", reason="kassa[webhooks] is not installed here: there are no subscribers")
@@ -43,6 +45,12 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHORT", "hunter2")
     monkeypatch.setenv("CUT", "whsec_this is no base64 of anything")
     monkeypatch.delenv("NOT_SET", raising=False)
+
+
+def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "standardwebhooks", None)
+    with pytest.raises(ConfigurationError, match=r"subscribers\.accounting: .* pip install 'kassa\[webhooks\]'"):
+        subscribers.load(parse(SUBSCRIBER))
 
 
 @pytest.mark.parametrize("name", MISTAKES)
