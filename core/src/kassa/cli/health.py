@@ -178,23 +178,32 @@ def _cart_drivers(configuration: "Configuration | None") -> Iterator[PluginHealt
 
 
 def _extensions(configuration: "Configuration | None") -> Iterator[PluginHealth]:
-    from kassa import discovery, extensions
+    from kassa import discovery
     from kassa_sdk import EXTENSION_ENTRY_POINTS
 
+    installed = discovery.installed(EXTENSION_ENTRY_POINTS)
     used: dict[str, tuple[str, ...]] = {}
     for name, settings in ({} if configuration is None else configuration.settings.extensions).items():
         used[settings.plugin] = (*used.get(settings.plugin, ()), name)
-    for candidate in discovery.installed(EXTENSION_ENTRY_POINTS):
+    for candidate in installed:
         health = _health("extension", candidate, used.get(candidate.name, ()))
-        if configuration is not None and health.used_as:
-            alone = {name: configuration.settings.extensions[name] for name in health.used_as}
-            settings_alone = configuration.settings.model_copy(update={"extensions": alone})
-            try:
-                extensions.load(replace(configuration, settings=settings_alone))
-            except ConfigurationError as error:
-                is_broken = any(each.field.endswith(".plugin") for each in error.mistakes)
-                health = replace(health, status="broken" if is_broken else "misconfigured", sentence=str(error))
-        yield health
+        yield _loaded_extension(health, configuration) if configuration is not None and health.used_as else health
+    for name in sorted(used.keys() - {candidate.name for candidate in installed}):
+        assert configuration is not None, "without a configuration nothing is used"
+        yield _loaded_extension(PluginHealth("extension", name, None, None, "missing", used[name]), configuration)
+
+
+def _loaded_extension(health: PluginHealth, configuration: "Configuration") -> PluginHealth:
+    from kassa import extensions
+
+    alone = {"extensions": {name: configuration.settings.extensions[name] for name in health.used_as}}
+    try:
+        extensions.load(replace(configuration, settings=configuration.settings.model_copy(update=alone)))
+    except ConfigurationError as error:
+        is_broken = any(each.field.endswith(".plugin") for each in error.mistakes)
+        status: PluginStatus = "broken" if is_broken else "misconfigured"
+        return replace(health, status="missing" if health.status == "missing" else status, sentence=str(error))
+    return health
 
 
 def _imported(health: PluginHealth) -> PluginHealth:
