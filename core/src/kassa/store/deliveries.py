@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
 from kassa.errors import NotFound
 from kassa.ids import Kind, new_id, require_kind
@@ -19,7 +19,7 @@ from kassa.transitions import DeliveryStatus, advance
 
 _EVENT_COLUMNS = tuple(column.label(f"event_{column.name}") for column in events.c)
 _OWN_COLUMNS = tuple(column for column in table.c if column.name != "event_id")
-_older, _earlier = table.alias("older"), events.alias("earlier")
+_other = table.alias("other")
 
 _INSERT = insert(table)
 _SELECT = select(*_OWN_COLUMNS, *_EVENT_COLUMNS).join(events, events.c.id == table.c.event_id)
@@ -27,21 +27,28 @@ _DUE_SUBSCRIBERS = select(table.c.subscriber).where(table.c.due_at <= bindparam(
 # What waits, and only that, has a moment at which it is due.
 _WAITING = (table.c.subscriber == bindparam("name"), table.c.due_at.is_not(None))
 _LOCK_FIRST = select(table.c.id).where(*_WAITING).order_by(table.c.event_id).limit(1).with_for_update()
-_OLDER_ONE_IS_TRIED = exists(
-    select(_older.c.id).where(
-        _older.c.subscriber == table.c.subscriber,
-        _older.c.event_id < table.c.event_id,
-        _older.c.due_at > bindparam("now"),
-        _older.c.created_at > bindparam("patience"),
+_FIRST_IN_OTHER_HANDS = (
+    select(func.min(_other.c.event_id))
+    .where(
+        _other.c.subscriber == bindparam("name"),
+        _other.c.due_at > bindparam("now"),
+        _other.c.created_at > bindparam("patience"),
     )
+    .scalar_subquery()
 )
-_OLDER_ONE_HAS_NO_DELIVERY_YET = exists(
-    select(outbox.c.event_id)
-    .join(_earlier, _earlier.c.id == outbox.c.event_id)
-    .where(outbox.c.event_id < table.c.event_id, _earlier.c.created_at > bindparam("patience"))
+_FIRST_WITHOUT_DELIVERY = (
+    select(func.min(outbox.c.event_id))
+    .join(events, events.c.id == outbox.c.event_id)
+    .where(events.c.created_at > bindparam("patience"))
+    .scalar_subquery()
 )
 _DUE = (
-    _SELECT.where(*_WAITING, table.c.due_at <= bindparam("now"), ~_OLDER_ONE_IS_TRIED, ~_OLDER_ONE_HAS_NO_DELIVERY_YET)
+    _SELECT.where(
+        *_WAITING,
+        table.c.due_at <= bindparam("now"),
+        table.c.event_id <= func.coalesce(_FIRST_IN_OTHER_HANDS, table.c.event_id),
+        table.c.event_id <= func.coalesce(_FIRST_WITHOUT_DELIVERY, table.c.event_id),
+    )
     .order_by(table.c.event_id)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True, of=table)
