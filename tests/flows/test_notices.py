@@ -422,3 +422,13 @@ def test_a_dispute_is_a_case_until_it_is_won(shop: Shop, deed: str, is_open: boo
     shop.simulator.control.do(deed, reference)  # type: ignore[arg-type]  # one of the simulator's deeds
     apply_all(shop.engine, list(reversed(told(shop, session))))
     assert bool(shop.engine.list_cases()) is is_open
+
+
+def test_a_store_sees_its_own_notices_and_no_others(shop: Shop) -> None:
+    payment = shop.paid("100.00")
+    session = shop.engine.retrieve_payment_session(payment.payment_session_id)
+    (applied,) = apply_all(shop.engine, told(shop, session)[-1:])
+    other = shop.engine.for_store("other")
+    assert (shop.engine.list_notices(), other.list_notices()) == ((applied,), ())
+    with pytest.raises(NotFound, match="in this store"):
+        other.replay_notice(applied.id)

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kassa.answers import IdempotencyKey
     from kassa.asynchronous import AsyncEngine
     from kassa.carts import NewItem
     from kassa.checkout import ActionNeeded, Completion, OrderPlaced, Processing, Refused
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         Conflict,
         InvalidData,
         KassaError,
+        KeyReused,
         NotAllowed,
         NotFound,
         PaymentDeclined,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from kassa_sdk import Address, Customer, Money, Shopper
 
 _HOMES = {
+    "kassa.answers": ("IdempotencyKey",),
     "kassa.asynchronous": ("AsyncEngine",),
     "kassa.carts": ("NewItem",),
     "kassa.checkout": ("ActionNeeded", "Completion", "OrderPlaced", "Processing", "Refused"),
@@ -44,6 +47,7 @@ _HOMES = {
         "Conflict",
         "InvalidData",
         "KassaError",
+        "KeyReused",
         "NotAllowed",
         "NotFound",
         "PaymentDeclined",
@@ -70,8 +74,10 @@ __all__ = [
     "Conflict",
     "Customer",
     "Engine",
+    "IdempotencyKey",
     "InvalidData",
     "KassaError",
+    "KeyReused",
     "Money",
     "NewItem",
     "NotAllowed",

@@ -46,6 +46,7 @@ class AsyncEngine:
     capture_payment = _on_a_thread(Engine.capture_payment)
     refund_payment = _on_a_thread(Engine.refund_payment)
     cancel_payment = _on_a_thread(Engine.cancel_payment)
+    find_idempotency_key = _on_a_thread(Engine.find_idempotency_key)
     retrieve_payment = _on_a_thread(Engine.retrieve_payment)
     list_payments = _on_a_thread(Engine.list_payments)
     list_operations_in_doubt = _on_a_thread(Engine.list_operations_in_doubt)

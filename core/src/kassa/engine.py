@@ -8,12 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from sqlalchemy import Connection
 
 from kassa import (
     authorization,
     carts,
     cases,
     checkout,
+    idempotency,
     notices,
     outbox,
     payment_collections,
@@ -21,6 +23,7 @@ from kassa import (
     sessions,
     settlement,
 )
+from kassa.answers import IdempotencyKey
 from kassa.checkout import Completion
 from kassa.errors import InvalidData
 from kassa.model import (
@@ -40,7 +43,7 @@ from kassa.model import (
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict
 from kassa.store import cases as stored_cases
-from kassa.store import collections, events, operations, payments
+from kassa.store import collections, events, idempotency_keys, operations, payments
 from kassa.store import notices as stored_notices
 from kassa.store import sessions as stored_sessions
 from kassa.transitions import DeliveryStatus, NoticeStatus
@@ -75,6 +78,9 @@ class Engine:
     Made by ``kassa.open``.  Every verb may raise CallerError (it cannot be done as asked, nothing was changed); those that
     call a provider also PaymentDeclined and ProviderUnavailable (definitively nothing was taken) and StillProcessing
     (nobody knows yet; asking again is always safe).
+
+    A verb that takes an ``idempotency_key`` has one effect for each key: the same request under the same key, whenever it
+    comes, gets the same answer, another one KeyReused.  Without a key, each call is a request of its own.
     """
 
     def __init__(self, world: World) -> None:
@@ -114,15 +120,25 @@ class Engine:
 
     # Carts of the embedded driver
 
-    def create_cart(self, region_id: str, items: Sequence[carts.NewItem], shopper: Shopper | None = None) -> Cart:
+    def create_cart(
+        self,
+        region_id: str,
+        items: Sequence[carts.NewItem],
+        shopper: Shopper | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Cart:
         """Create a cart in a region; prices are in the region's currency, and come from the shop's side."""
-        world = self._world
-        region = world.region(region_id)
-        return world.database.transact(
-            lambda connection: carts.create(
-                connection, world.store_id, region.id, region.currency, items, shopper or Shopper(), world.clock()
-            )
+        world, who = self._world, shopper or Shopper()
+        asked = idempotency.client_request(
+            idempotency_key, "create_cart", region_id=region_id, items=tuple(items), shopper=who
         )
+
+        def create(connection: Connection) -> Cart:
+            region = world.region(region_id)
+            return carts.create(connection, world.store_id, region.id, region.currency, items, who, world.clock())
+
+        return idempotency.create_once(world, asked, create, carts.required)
 
     def replace_cart_items(self, cart_id: str, items: Sequence[carts.NewItem]) -> Cart:
         """Give a cart other items; refused once it is ordered, or while a payment for it is under way."""
@@ -146,12 +162,17 @@ class Engine:
         """Get or create the payment collection of a cart: one a cart, its amount always the cart's total."""
         return payment_collections.create(self._world, cart_id)
 
-    def create_custom_payment_collection(self, region_id: str, amount: Money) -> PaymentCollection:
+    def create_custom_payment_collection(
+        self, region_id: str, amount: Money, *, idempotency_key: str | None = None
+    ) -> PaymentCollection:
         """Create a payment collection for an amount that no cart stands behind: a deposit, an invoice, a top-up.
 
         Pay it with ``create_payment_session`` and ``authorize_payment_session``.
         """
-        return payment_collections.create_custom(self._world, region_id, amount)
+        asked = idempotency.client_request(
+            idempotency_key, "create_custom_payment_collection", region_id=region_id, amount=amount
+        )
+        return payment_collections.create_custom(self._world, region_id, amount, asked)
 
     def retrieve_payment_collection(self, payment_collection_id: str) -> PaymentCollection:
         """The collection with its sessions and payments."""
@@ -163,6 +184,8 @@ class Engine:
         provider_id: str,
         data: JsonObject | None = None,
         shopper: Shopper | None = None,
+        *,
+        idempotency_key: str | None = None,
     ) -> PaymentSession:
         """Create the collection's session with a provider of its region, and prepare it at the provider.
 
@@ -171,8 +194,16 @@ class Engine:
         closed.
         """
         provider = self._world.providers.find(provider_id)
-        wish = sessions.Wish(provider, _json("data", data), shopper or Shopper())
-        return sessions.create(self._world, payment_collection_id, wish)
+        going, who = _json("data", data), shopper or Shopper()
+        asked = idempotency.client_request(
+            idempotency_key,
+            "create_payment_session",
+            payment_collection_id=payment_collection_id,
+            provider_id=provider.id,
+            data=going,
+            shopper=who,
+        )
+        return sessions.create(self._world, payment_collection_id, sessions.Wish(provider, going, who, asked))
 
     def retrieve_payment_session(self, payment_session_id: str) -> PaymentSession:
         """The session as it stands; asks no provider and repairs nothing."""
@@ -210,20 +241,40 @@ class Engine:
 
     # After the order
 
-    def capture_payment(self, payment_id: str, amount: Money | None = None) -> Payment:
+    def capture_payment(
+        self, payment_id: str, amount: Money | None = None, *, idempotency_key: str | None = None
+    ) -> Payment:
         """Take money that is authorized: ``amount``, or all that is left."""
-        return settlement.capture(self._world, payment_id, amount)
+        asked = idempotency.client_request(idempotency_key, "capture_payment", payment_id=payment_id, amount=amount)
+        return settlement.capture(self._world, payment_id, amount, asked)
 
-    def refund_payment(self, payment_id: str, amount: Money | None = None, reason: str | None = None) -> Payment:
+    def refund_payment(
+        self,
+        payment_id: str,
+        amount: Money | None = None,
+        reason: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Payment:
         """Give captured money back: ``amount``, or all that is left.
 
         A refund that the provider takes its time for stays in ``Payment.refunding`` until it is settled.
         """
-        return settlement.refund(self._world, payment_id, amount, None if reason is None else _text("reason", reason))
+        why = None if reason is None else _text("reason", reason)
+        asked = idempotency.client_request(
+            idempotency_key, "refund_payment", payment_id=payment_id, amount=amount, reason=why
+        )
+        return settlement.refund(self._world, payment_id, amount, why, asked)
 
-    def cancel_payment(self, payment_id: str) -> Payment:
+    def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> Payment:
         """Give up what was not captured; refused while a capture is in doubt."""
-        return settlement.cancel(self._world, payment_id)
+        asked = idempotency.client_request(idempotency_key, "cancel_payment", payment_id=payment_id)
+        return settlement.cancel(self._world, payment_id, asked)
+
+    def find_idempotency_key(self, idempotency_key: str) -> IdempotencyKey | None:
+        """For what a key was used in this store, and whether it is answered; None while it is free."""
+        idempotency.require_key(idempotency_key)
+        return self._world.database.read(lambda c: idempotency_keys.find(c, self._world.store_id, idempotency_key))
 
     def retrieve_payment(self, payment_id: str) -> PaymentLedger:
         """The payment with all its captures and refunds."""
@@ -300,13 +351,18 @@ class Engine:
     def list_notices(
         self, *, status: NoticeStatus | None = None, limit: int = 50, offset: int = 0
     ) -> tuple[ReceivedNotice, ...]:
-        """A page of the inbox of all stores, newest first: all of it, or what stands in one status."""
+        """A page of the store's inbox, newest first: all of it, or what stands in one status.
+
+        What matches no payment is in the inbox of the store ``default``.
+        """
         _require_page(limit, offset)
-        return self._world.database.read(lambda c: stored_notices.newest(c, status, limit, offset))
+        return self._world.database.read(
+            lambda c: stored_notices.newest(c, self._world.store_id, status, limit, offset)
+        )
 
     def retrieve_notice(self, notice_id: str) -> ReceivedNotice:
-        """One notice of the inbox."""
-        return self._world.database.read(lambda c: stored_notices.load(c, notice_id))
+        """One notice of the store's inbox."""
+        return self._world.database.read(lambda c: stored_notices.load(c, self._world.store_id, notice_id))
 
     # Cases
 

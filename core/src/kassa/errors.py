@@ -6,6 +6,7 @@ KassaError
 │   ├── NotFound                there is no such thing in this store
 │   ├── Unverified              a message that is not proven to come from its provider
 │   ├── NotAllowed              the rules, or the status of the thing, forbid it
+│   ├── KeyReused               the idempotency key stands for another request
 │   └── Conflict                something else about the same thing is under way
 │       └── StillProcessing     a provider call whose fate is not known yet; never "failed"
 ├── ProviderFailure             the provider did not do it; definitively
@@ -48,6 +49,17 @@ class Unverified(CallerError):
 
 class NotAllowed(CallerError):
     """The rules, or the status of the thing, forbid it."""
+
+
+class KeyReused(CallerError):
+    """The idempotency key stands for another request already.  ``verb`` is the one that it was used for."""
+
+    def __init__(self, client_key: str, verb: str) -> None:
+        super().__init__(
+            f"idempotency_key: {client_key!r} stands for another request, a {verb}; give each request a key of its own, "
+            f"and the same key only to the same request again"
+        )
+        self.verb = verb
 
 
 class Conflict(CallerError):

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kassa import contradictions, intents
+from kassa import contradictions, idempotency, intents
 from kassa.amounts import cancelable
 from kassa.ids import Kind, new_id
 from kassa.model import CaseKind, Operation, OperationKind, Payment, PaymentSession
@@ -53,13 +53,17 @@ class _Scene:
     operation: Operation
     session: PaymentSession
     payment: Payment | None
+    outcome: Outcome | None = None
     answer: str | None = None
     reference: str | None = None
 
     def move(self, following: OperationStatus, cause: str | None = None, due_at: datetime | None = None) -> Operation:
-        return operations.move(
+        """Move the operation, when all else that follows from it is booked: the client's answer tells of that."""
+        moved = operations.move(
             self.connection, self.operation, following, self.now, cause=cause, answer=self.answer, due_at=due_at
         )
+        idempotency.settled(self.connection, moved, self.outcome)
+        return moved
 
     def move_session(
         self,
@@ -131,7 +135,7 @@ def review(connection: Connection, operation: Operation, cause: str, now: dateti
 
 
 def _heard(scene: _Scene, outcome: Outcome) -> _Scene:
-    return replace(scene, answer=_for_the_record(outcome), reference=_reference_in(outcome))
+    return replace(scene, outcome=outcome, answer=_for_the_record(outcome), reference=_reference_in(outcome))
 
 
 def _open(connection: Connection, operation: Operation, now: datetime) -> _Scene:

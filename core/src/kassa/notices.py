@@ -71,7 +71,7 @@ def apply_now(world: World, notice_id: str) -> ReceivedNotice:
 
     Raises NotFound.
     """
-    notice = world.database.read(lambda connection: notices.load(connection, notice_id))
+    notice = world.database.read(lambda connection: notices.load(connection, world.store_id, notice_id))
     return _apply_or_leave(world, notice) if notice.status in notices.WAITING else notice
 
 
@@ -79,7 +79,7 @@ def replay(world: World, notice_id: str) -> ReceivedNotice:
     """Apply one message again, also one that was given up; what is known already changes nothing.  Raises NotFound."""
 
     def begin_anew(connection: Connection) -> None:
-        notice = notices.load(connection, notice_id, for_update=True)
+        notice = notices.load(connection, world.store_id, notice_id, for_update=True)
         if notice.status in notices.WAITING:
             return
         fresh = notice.model_copy(update={"attempts": 0})

@@ -5,8 +5,9 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kassa import intents
+from kassa import idempotency, intents
 from kassa.errors import NotAllowed
+from kassa.idempotency import ClientRequest
 from kassa.ids import Kind, new_id
 from kassa.model import Operation, OperationKind, PaymentCollection, PaymentSession
 from kassa.payment_collections import refuse_completed, refuse_nothing_to_pay, with_amount_of
@@ -32,30 +33,39 @@ FIRST_PLACE = 0
 class Wish:
     """The session that somebody asks for: with which provider, what goes to it as it is, and who pays.
 
-    ``shopper`` is for collections without a cart; a cart knows its own.
+    ``shopper`` is for collections without a cart; a cart knows its own.  ``asked`` is set where a client asks under a key.
     """
 
     provider: ConfiguredProvider
     data: JsonObject
     shopper: Shopper
+    asked: ClientRequest | None = None
 
 
 def create(world: World, collection_id: str, wish: Wish) -> PaymentSession:
     """Create the collection's session with this provider; one that stands in its place is closed first."""
     while True:
-        step = world.database.transact(lambda connection: _plan_session(world, connection, collection_id, wish))
+        step = idempotency.transact(
+            world, wish.asked, lambda connection: _plan_session(world, connection, collection_id, wish)
+        )
         match step:
             case _Ready():
                 return step.session
             case _Initiate():
-                operation, outcome = finish(world, step.operation)
-                if operation.status is not OperationStatus.SUCCEEDED:
-                    raise_failure(operation, outcome)
-                return load(world, operation.payment_session_id)
+                return _initiated(world, step.operation, wish.asked)
             case _CloseFirst():
                 _close(world, step.operation)
             case _:
                 assert_never(step)
+
+
+def _initiated(world: World, planned: Operation, asked: ClientRequest | None) -> PaymentSession:
+    operation, outcome = finish(world, planned)
+    if asked is not None:
+        idempotency.answered(world, asked)
+    elif operation.status is not OperationStatus.SUCCEEDED:
+        raise_failure(operation, outcome)
+    return load(world, operation.payment_session_id)
 
 
 def update(world: World, session_id: str) -> PaymentSession:
@@ -112,6 +122,9 @@ def _plan_session(
     world: World, connection: Connection, collection_id: str, wish: Wish
 ) -> _Ready | _Initiate | _CloseFirst:
     collection = collections.lock(connection, world.store_id, collection_id)
+    known = idempotency.repeated(connection, world.store_id, wish.asked)
+    if known is not None:
+        return _Ready(sessions.load(connection, world.store_id, str(known)))
     refuse_completed(collection)
     if collection.cart_id is not None:
         cart = world.cart(collection.cart_id, connection)
@@ -123,6 +136,7 @@ def _plan_session(
     if live is not None:
         if _is_same_again(connection, live, collection, wish):
             refuse_hindered(world, connection, live, OperationKind.UPDATE)
+            idempotency.created(connection, world.store_id, wish.asked, live.id, world.clock())
             return _Ready(live)
         closing = _make_way(world, connection, live)
         if closing is not None:
@@ -156,8 +170,7 @@ def _add_session(world: World, connection: Connection, collection: PaymentCollec
         )
 
     operation = intents.intent(session, OperationKind.INITIATE, request, now, amount=session.amount)
-    operations.add(connection, operation)
-    return operation
+    return idempotency.add(connection, operation, wish.asked)
 
 
 def _refuse_not_offered(world: World, collection: PaymentCollection, wish: Wish) -> None:

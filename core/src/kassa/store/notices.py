@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from kassa.errors import NotFound
 from kassa.ids import Kind, require_kind
@@ -15,9 +15,14 @@ from kassa_sdk import PaymentFacts
 WAITING = (NoticeStatus.RECEIVED, NoticeStatus.UNMATCHED, NoticeStatus.ERROR)
 """Where the worker has something to do."""
 
+STORE_OF_STRANGERS = "default"
+"""The store whose operators see the messages that match no payment: nobody can tell whose they are."""
+
 _INSERT = insert(table)
 _LOAD = select(table).where(table.c.id == bindparam("key"))
-_LOCK = _LOAD.with_for_update()
+_VISIBLE = func.coalesce(table.c.store_id, STORE_OF_STRANGERS) == bindparam("store")
+_LOOK = _LOAD.where(_VISIBLE)
+_LOCK = _LOOK.with_for_update()
 _BY_KEY = select(table).where(table.c.provider_id == bindparam("provider"), table.c.dedupe_key == bindparam("dedupe"))
 _DUE = (
     select(table)
@@ -43,7 +48,9 @@ _MOVE = (
         updated_at=bindparam("now"),
     )
 )
-_NEWEST = select(table).order_by(table.c.id.desc()).limit(bindparam("limit")).offset(bindparam("offset"))
+_NEWEST = (
+    select(table).where(_VISIBLE).order_by(table.c.id.desc()).limit(bindparam("limit")).offset(bindparam("offset"))
+)
 _NEWEST_IN = _NEWEST.where(table.c.status == bindparam("wanted"))
 
 
@@ -59,18 +66,20 @@ def add(connection: Connection, notice: ReceivedNotice) -> None:
     connection.execute(_INSERT, notice.model_dump(exclude={"facts"}) | {"facts": facts})
 
 
-def load(connection: Connection, notice_id: str, *, for_update: bool = False) -> ReceivedNotice:
-    """The message.  Raises InvalidData, NotFound."""
+def load(connection: Connection, store_id: str, notice_id: str, *, for_update: bool = False) -> ReceivedNotice:
+    """A message that this store may see.  Raises InvalidData, NotFound."""
     require_kind(Kind.NOTICE, notice_id, "notice_id")
-    row = connection.execute(_LOCK if for_update else _LOAD, {"key": notice_id}).first()
+    row = connection.execute(_LOCK if for_update else _LOOK, {"key": notice_id, "store": store_id}).first()
     if row is None:
-        raise NotFound(f"there is no notice {notice_id}")
+        raise NotFound(f"there is no notice {notice_id} in this store")
     return _notice(row)
 
 
-def newest(connection: Connection, status: NoticeStatus | None, limit: int, offset: int) -> tuple[ReceivedNotice, ...]:
-    """A page of the inbox, newest first: all of it, or what stands in one status."""
-    page = {"limit": limit, "offset": offset}
+def newest(
+    connection: Connection, store_id: str, status: NoticeStatus | None, limit: int, offset: int
+) -> tuple[ReceivedNotice, ...]:
+    """A page of what this store may see of the inbox, newest first: all of it, or what stands in one status."""
+    page = {"store": store_id, "limit": limit, "offset": offset}
     if status is None:
         return tuple(map(_notice, connection.execute(_NEWEST, page)))
     return tuple(map(_notice, connection.execute(_NEWEST_IN, page | {"wanted": status})))
@@ -123,7 +132,7 @@ def move(  # what a move carries
         "now": now,
     }
     if connection.execute(_MOVE, parameters).rowcount != 1:
-        return load(connection, notice.id)
+        return _notice(connection.execute(_LOAD, {"key": notice.id}).one())
     moved = {"status": following, "cause": cause, "due_at": due_at, "updated_at": now}
     return notice.model_copy(update=moved)
 
