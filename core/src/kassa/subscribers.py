@@ -33,7 +33,6 @@ SHORTEST_SECRET_BYTES, LONGEST_SECRET_BYTES = 24, 64
 """As the specification asks."""
 
 LONGEST_QUOTE = 200
-MOST_SECONDS = 60.0
 _PREFIX = "whsec_"
 _PATTERN = re.compile(r"\*|[a-z0-9_-]+(\.[a-z0-9_-]+)*(\.\*)?")
 _GONE = 410
