@@ -5,6 +5,7 @@
 The pages are checked in; tests/test_docs.py fails when one is stale.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -18,10 +19,12 @@ from kassa.cli import COMMANDS, app
 from kassa.config import (
     CartSettings,
     DatabaseSettings,
+    ExtensionSettings,
     ProviderSettings,
     RegionSettings,
     RuleSettings,
     Settings,
+    SubscriberSettings,
 )
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -33,6 +36,8 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("[providers.NAME]", "one for each account at a provider", ProviderSettings),
     ("[regions.ID]", "one for each region", RegionSettings),
     ("[[regions.ID.rules]]", "any number below its region", RuleSettings),
+    ("[subscribers.NAME]", "any number", SubscriberSettings),
+    ("[extensions.NAME]", "any number", ExtensionSettings),
 )
 
 MEANING: Mapping[tuple[type[BaseModel], str], str] = {
@@ -69,6 +74,21 @@ MEANING: Mapping[tuple[type[BaseModel], str], str] = {
     (RuleSettings, "amount_max"): "Offered up to this amount: decimal text in the region's currency.",
     (RuleSettings, "countries"): "Offered only where the bill goes to one of these countries.",
     (RuleSettings, "customer_groups"): "Offered only to shoppers in one of these groups.",
+    (SubscriberSettings, "url"): (
+        "Where the requests go: `https`, a public address. May be written as `env:NAME` or `file:PATH`."
+    ),
+    (SubscriberSettings, "secret"): (
+        "What signs them: `whsec_` and the base64 of 24 to 64 random bytes, or text of as many; written as `env:NAME` or "
+        "`file:PATH`, never as itself."
+    ),
+    (SubscriberSettings, "previous_secret"): "Signs as well, while receivers still verify with the old one.",
+    (SubscriberSettings, "events"): (
+        "Which [events](../integrate/events.md) it is told: names, beginnings of names such as `payment.*`, or `*`."
+    ),
+    (SubscriberSettings, "timeout_seconds"): "How long one request may take in all, up to 60 seconds.",
+    (SubscriberSettings, "allow_private"): "Also addresses that are not public, and plain `http`.",
+    (ExtensionSettings, "plugin"): "The name of an installed [extension](../integrate/events.md#write-an-extension).",
+    (ExtensionSettings, "options"): "What the extension takes; the extension validates it. Secrets as for providers.",
     (RuleSettings, "reason"): "What people are told where the rule leaves the provider out.",
 }
 """What each key means; a key without an entry stops the generator."""
@@ -114,6 +134,12 @@ def _default(field: FieldInfo) -> str:
             return "none"
         case str():
             return f'`"{field.default}"`'
+        case bool():
+            return f"`{str(field.default).lower()}`"
+        case float():
+            return f"`{field.default}`"
+        case (*entries,) if entries:
+            return f"`{json.dumps(entries)}`"
         case _:
             return "empty"
 
@@ -132,7 +158,7 @@ def _type(annotation: Any) -> str:
         )
     if origin is dict:
         return "table" if arguments[1] is JsonValue else f"table of {_type(arguments[1])}"
-    return {str: "text"}[annotation]
+    return {str: "text", bool: "true or false", float: "number"}[annotation]
 
 
 def command_line_page() -> str:

@@ -65,6 +65,8 @@ class AsyncEngine:
     close_case = _on_a_thread(Engine.close_case)
     reconcile = _on_a_thread(Engine.reconcile)
     list_reconciliations = _on_a_thread(Engine.list_reconciliations)
+    list_deliveries = _on_a_thread(Engine.list_deliveries)
+    replay_delivery = _on_a_thread(Engine.replay_delivery)
     list_operations = _on_a_thread(Engine.list_operations)
     list_events = _on_a_thread(Engine.list_events)
     reload = _on_a_thread(Engine.reload)

@@ -84,6 +84,24 @@ class RegionSettings(_Section):
     place_order: dict[str, Literal["authorized", "pending"]] = {}
 
 
+class SubscriberSettings(_Section):
+    """An address of yours that is told events over HTTP, in signed requests."""
+
+    url: str
+    secret: str
+    previous_secret: str | None = None
+    events: tuple[str, ...] = Field(default=("*",), min_length=1)
+    timeout_seconds: float = Field(default=10.0, gt=0, le=60)
+    allow_private: bool = False
+
+
+class ExtensionSettings(_Section):
+    """A plugin that listens: it is told events, and may speak against offering a provider."""
+
+    plugin: str = Field(pattern=_NAME)
+    options: dict[str, JsonValue] = {}
+
+
 class Settings(BaseSettings):
     """The whole configuration."""
 
@@ -99,6 +117,8 @@ class Settings(BaseSettings):
     carts: CartSettings = CartSettings()
     providers: dict[str, ProviderSettings] = {}
     regions: dict[str, RegionSettings] = {}
+    subscribers: dict[str, SubscriberSettings] = {}
+    extensions: dict[str, ExtensionSettings] = {}
 
     @classmethod
     def settings_customise_sources(
@@ -111,6 +131,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment goes before the file; nothing else is read."""
         return env_settings, init_settings
+
+
+_NAMED_SECTIONS: Mapping[str, type[BaseModel]] = {
+    "providers": ProviderSettings,
+    "regions": RegionSettings,
+    "subscribers": SubscriberSettings,
+    "extensions": ExtensionSettings,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +280,8 @@ def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
         ("carts",): CartSettings,
     }
     depth_of_instances, depth_of_rules = 2, 3
-    if len(names) == depth_of_instances:
-        sections[names] = ProviderSettings if names[0] == "providers" else RegionSettings
+    if len(names) == depth_of_instances and names[0] in _NAMED_SECTIONS:
+        sections[names] = _NAMED_SECTIONS[names[0]]
     if len(names) == depth_of_rules:
         sections[names] = RuleSettings
     model = sections.get(names)
@@ -309,6 +337,8 @@ def _check_names(settings: Settings, file: ConfigFile) -> Iterator[Mistake]:
     for section, names, what in (
         ("providers", settings.providers, "an instance"),
         ("regions", settings.regions, "a region"),
+        ("subscribers", settings.subscribers, "a subscriber"),
+        ("extensions", settings.extensions, "an extension"),
     ):
         for name in names:
             if not re.fullmatch(_NAME, name):

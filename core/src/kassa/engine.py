@@ -16,6 +16,7 @@ from kassa import (
     checkout,
     idempotency,
     notices,
+    outbox,
     payment_collections,
     reconciliation,
     recovery,
@@ -31,6 +32,7 @@ from kassa.model import (
     Cart,
     Case,
     CaseStatus,
+    Delivery,
     Event,
     Operation,
     Order,
@@ -50,7 +52,7 @@ from kassa.store import collections, events, idempotency_keys, operations, payme
 from kassa.store import notices as stored_notices
 from kassa.store import reconciliations as stored_reconciliations
 from kassa.store import switches as stored_switches
-from kassa.transitions import NoticeStatus
+from kassa.transitions import DeliveryStatus, NoticeStatus
 from kassa.world import World
 from kassa_sdk import JsonObject, Money, RawNotice, Record, Shopper
 
@@ -61,13 +63,17 @@ _JSON_OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject, config=ConfigDic
 
 
 class Worked(Record):
-    """What one pass of the worker did: all that it took up, as it then stands, and the carts that it completed."""
+    """What one pass of the worker did: all that it took up, as it then stands, and the carts that it completed.
+
+    ``deliveries`` are the tries to tell an event to somebody.
+    """
 
     operations: tuple[Operation, ...] = ()
     notices: tuple[ReceivedNotice, ...] = ()
     cases: tuple[Case, ...] = ()
     carts: tuple[str, ...] = ()
     reconciliations: tuple[Reconciliation, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in type(self).model_fields)
@@ -373,7 +379,7 @@ class Engine:
         return recovery.resolve(self._world, operation_id, decision)
 
     def work(self) -> Worked:
-        """One pass of the worker, over every store: settle what is due, apply notices, place the orders of paid carts.
+        """One pass of the worker, over every store: settle what is due, apply notices, place orders, tell the events.
 
         Once a day it also compares the books with those of each provider that lists its payments, one page a pass.  Any
         number of processes may work at once; they share what there is to do.
@@ -385,6 +391,7 @@ class Engine:
             cases=cases.settle_due(world),
             carts=recovery.complete_due(world),
             reconciliations=reconciliation.reconcile_due(world),
+            deliveries=outbox.tell_due(world),
         )
 
     # Notices
@@ -461,6 +468,22 @@ class Engine:
         """A page of the comparisons with the providers' own lists, newest first."""
         _require_page(limit, offset)
         return self._world.database.read(lambda c: stored_reconciliations.newest(c, limit, offset))
+
+    # Who is told
+
+    def list_deliveries(
+        self, *, status: DeliveryStatus | None = None, limit: int = 50, offset: int = 0
+    ) -> tuple[Delivery, ...]:
+        """A page of the deliveries of events to subscribers and extensions, newest first: of one status, or all."""
+        _require_page(limit, offset)
+        return outbox.newest(self._world, status, limit, offset)
+
+    def replay_delivery(self, delivery_id: str) -> Delivery:
+        """Have the worker tell an event once more to a subscriber that took it, or for which every try failed.
+
+        The request has the same webhook-id as before, by which the subscriber knows it.
+        """
+        return outbox.replay(self._world, delivery_id)
 
     # History
 

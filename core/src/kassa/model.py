@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from kassa.transitions import LIVE_SESSION, NoticeStatus, OperationStatus, SessionStatus
+from kassa.transitions import LIVE_SESSION, DeliveryStatus, NoticeStatus, OperationStatus, SessionStatus
 from kassa_sdk import Action, JsonObject, Money, PaymentFacts, Record, Shopper
 
 
@@ -320,6 +320,24 @@ class ProviderSwitch(Record):
     def concerns(self, provider_id: str, region_id: str) -> bool:
         """Whether this provider is not to be offered in this region."""
         return self.is_off and self.provider_id == provider_id and self.region_id in (None, region_id)
+
+
+class Delivery(Record):
+    """The telling of one event to one subscriber, or to one extension (``extension:NAME``).
+
+    ``attempts`` counts every try, also one that nobody lived to note.  ``cause`` says why the last one failed.
+    """
+
+    id: str
+    store_id: str
+    event: Event
+    subscriber: str
+    status: DeliveryStatus
+    attempts: int
+    due_at: datetime | None
+    cause: str | None
+    created_at: datetime
+    updated_at: datetime
 
 
 class LineItem(Record):

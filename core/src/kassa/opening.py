@@ -7,11 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from kassa import config, discovery, providers
+from kassa import config, discovery, extensions, providers, subscribers
 from kassa.carts import EmbeddedCarts, NoOptions
 from kassa.config import Configuration, RegionSettings, RuleSettings, names_a_database
 from kassa.engine import Engine
 from kassa.errors import ConfigurationError, Mistake, NotAllowed, PluginUnusable, StoreUnavailable
+from kassa.extensions import Extensions
 from kassa.plugins import examine_cart_driver, instance_of, options_of
 from kassa.providers import Providers
 from kassa.references import resolve
@@ -19,6 +20,7 @@ from kassa.regions import Region, Rule
 from kassa.reloading import CurrentWorld
 from kassa.store import schema
 from kassa.store.database import Database
+from kassa.subscribers import Subscriber
 from kassa.world import World, utc_now
 from kassa_sdk import CART_ENTRY_POINTS, CartDriver, Money
 
@@ -52,6 +54,8 @@ class Loaded:
     regions: Mapping[str, Region]
     carts: CartDriver
     database_url: str
+    extensions: Extensions
+    subscribers: Mapping[str, Subscriber]
 
 
 def load(path: Path, clock: Callable[[], datetime] = utc_now, before: Loaded | None = None) -> Loaded:
@@ -71,16 +75,21 @@ def _load(
     clock: Callable[[], datetime],
     before: Loaded | None = None,
 ) -> Loaded:
-    kept = None if before is None else before.providers
-    loaded = _collect(mistakes, lambda: providers.load(configuration, kept))
+    listening = _collect(mistakes, lambda: extensions.load(configuration)) or extensions.NONE
+    told = _collect(mistakes, lambda: subscribers.load(configuration))
+    # Around one that is kept stand the wrappers of extensions that were replaced.
+    is_wrapped = before is None or before.extensions or listening
+    kept = None if before is None or is_wrapped else before.providers
+    loaded = _collect(mistakes, lambda: providers.load(configuration, listening, kept))
     if loaded is not None:
         mistakes += early_orders(configuration, loaded)
     carts = _collect(mistakes, lambda: cart_driver(configuration, clock))
-    told = any(mistake.field == "database.url" for mistake in mistakes)
-    url = None if told else _collect(mistakes, lambda: _usable_database_url(configuration, before))
-    if mistakes or loaded is None or carts is None or url is None:
+    is_mistaken = any(mistake.field == "database.url" for mistake in mistakes)
+    url = None if is_mistaken else _collect(mistakes, lambda: _usable_database_url(configuration, before))
+    if mistakes or loaded is None or carts is None or url is None or told is None:
         raise ConfigurationError(config.in_order(mistakes))
-    return Loaded(configuration, loaded, MappingProxyType(regions(configuration, loaded)), carts, url)
+    by_id = MappingProxyType(regions(configuration, loaded))
+    return Loaded(configuration, loaded, by_id, carts, url, listening, told)
 
 
 class _File:
@@ -94,7 +103,15 @@ class _File:
     def read_again(self, world: World) -> World:
         """The world of the file as it is now, around the same database.  Raises ConfigurationError."""
         self.loaded = load(self._path, self._clock, before=self.loaded)
-        return replace(world, providers=self.loaded.providers, regions=self.loaded.regions, carts=self.loaded.carts)
+        loaded = self.loaded
+        return replace(
+            world,
+            providers=loaded.providers,
+            regions=loaded.regions,
+            carts=loaded.carts,
+            extensions=loaded.extensions,
+            subscribers=loaded.subscribers,
+        )
 
 
 def _refuse_to_read_again(_world: World) -> World:
@@ -104,7 +121,15 @@ def _refuse_to_read_again(_world: World) -> World:
 def _first_world(loaded: Loaded, clock: Callable[[], datetime]) -> World:
     database = Database(loaded.database_url)
     schema.prepare(database)
-    return World(database=database, providers=loaded.providers, regions=loaded.regions, carts=loaded.carts, clock=clock)
+    return World(
+        database=database,
+        providers=loaded.providers,
+        regions=loaded.regions,
+        carts=loaded.carts,
+        clock=clock,
+        extensions=loaded.extensions,
+        subscribers=loaded.subscribers,
+    )
 
 
 def _collect(mistakes: list[Mistake], attempt: Callable[[], ResultT]) -> ResultT | None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from kassa.config import MISTAKEN, Configuration, ProviderSettings
 from kassa.discovery import Candidate, Catalogue
 from kassa.errors import ConfigurationError, Mistake, NotFound, NoticeUnreadable, PluginUnusable, Unverified
+from kassa.extensions import NONE, Extensions
 from kassa.plugins import contained, examine_provider, instance_of, manifest_of, options_of
 from kassa.references import secrets_in
 from kassa.scrubbing import Scrubber
@@ -76,6 +77,10 @@ class ConfiguredProvider:
         """Whether it would be the same again, its secrets included.  Raises PluginUnusable."""
         with contained(f"{candidate} fails at comparing its options", "tell its author", self._scrubber):
             return (self.settings, self.candidate, self._options) == (settings, candidate, options)
+
+    def wrap(self, hooks: Any) -> None:
+        """Let wrappers that an extension brings, and that were examined, stand around the provider's hooks."""
+        self._manager.register(hooks)
 
     def call(self, hook: str, request: ProviderRequest) -> Outcome:
         """Ask the provider; a raised exception, or anything but an outcome, is Unknown.  Never inside a transaction."""
@@ -170,10 +175,11 @@ class Providers(Mapping[str, ConfiguredProvider]):
         return provider
 
 
-def load(configuration: Configuration, before: Providers | None = None) -> Providers:
-    """Load every configured provider, and no other plugin.  Raises ConfigurationError, which lists every mistake.
+def load(configuration: Configuration, extensions: Extensions = NONE, before: Providers | None = None) -> Providers:
+    """Load every configured provider, and no other plugin; what the extensions wrap around their hooks stands around them.
 
-    One of ``before`` that would be the same again is kept, with all that it knows.
+    Raises ConfigurationError, which lists every mistake.  One of ``before`` that would be the same again is kept, with all
+    that it knows.
     """
     mistakes: list[Mistake] = []
     in_force = {} if before is None else {provider.instance: provider for provider in before.values()}
@@ -188,6 +194,10 @@ def load(configuration: Configuration, before: Providers | None = None) -> Provi
             mistakes += error.mistakes
     if mistakes:
         raise ConfigurationError(mistakes)
+    for provider in providers.values():
+        for extension in extensions.values():
+            if extension.provider_hooks is not None:
+                provider.wrap(extension.provider_hooks)
     return Providers(providers)
 
 
@@ -223,4 +233,8 @@ def _registered(provider: Any, candidate: Candidate, scrubber: Scrubber) -> plug
 
 def _implemented(manager: pluggy.PluginManager) -> frozenset[str]:
     specified = [name for name in vars(ProviderHooks) if not name.startswith("_")]
-    return frozenset(name for name in specified if getattr(manager.hook, name).get_hookimpls())
+    return frozenset(name for name in specified if any(map(_answers, getattr(manager.hook, name).get_hookimpls())))
+
+
+def _answers(implementation: pluggy.HookImpl) -> bool:
+    return not (implementation.wrapper or implementation.hookwrapper)

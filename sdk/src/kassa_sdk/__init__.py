@@ -26,6 +26,13 @@ from kassa_sdk.errors import (
     UnknownCurrency,
     Unsupported,
 )
+from kassa_sdk.extensions import (
+    EXTENSION_ENTRY_POINTS,
+    EligibilityRequest,
+    EventTold,
+    Extension,
+    ExtensionHooks,
+)
 from kassa_sdk.facts import Dispute, DisputeStatus, Movement, MovementStatus, PaymentCondition, PaymentFacts
 from kassa_sdk.hooks import PROVIDER_ENTRY_POINTS, Provider, ProviderHooks, hookimpl, hookspec
 from kassa_sdk.manifest import AmountLimits, Idempotency, LookUp, Manifest, Portions
@@ -82,6 +89,7 @@ from kassa_sdk.wire_amounts import WireAmounts
 __all__ = [
     "CART_ENTRY_POINTS",
     "CONTRACT_VERSION",
+    "EXTENSION_ENTRY_POINTS",
     "OLDEST_CONTRACT_VERSION",
     "PROVIDER_ENTRY_POINTS",
     "AccountHolder",
@@ -108,7 +116,11 @@ __all__ = [
     "Deleted",
     "Dispute",
     "DisputeStatus",
+    "EligibilityRequest",
+    "EventTold",
     "ExcessPrecision",
+    "Extension",
+    "ExtensionHooks",
     "Found",
     "Idempotency",
     "InitiateRequest",

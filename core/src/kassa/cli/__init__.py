@@ -12,6 +12,7 @@ import typer
 from kassa.cli import (
     capabilities,
     cases,
+    deliveries,
     demo,
     doubts,
     examination,
@@ -60,6 +61,8 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "reconcile": reconciling.reconcile,
         "reconciliations": reconciling.list_reconciliations,
         "worker": doubts.worker,
+        "deliveries": deliveries.list_deliveries,
+        "redeliver": deliveries.redeliver,
         "reload": reloading.reload,
         "migrate": migration.migrate,
     },

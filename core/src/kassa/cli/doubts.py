@@ -11,6 +11,7 @@ from rich.text import Text
 
 from kassa.cli import reconciling
 from kassa.cli.cases import case_line
+from kassa.cli.deliveries import delivery_line
 from kassa.cli.engines import opened
 from kassa.cli.exits import says_mistakes
 from kassa.cli.notices import notice_document, notice_line
@@ -85,7 +86,8 @@ def worker(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Settle what is in doubt, apply notices, and place the orders of carts whose shopper paid and did not come back.
+    """Settle what is in doubt, apply notices, tell events, and place the orders of carts whose shopper paid and did not come
+    back.
 
     Runs until it is stopped, and may be stopped at any moment. With PostgreSQL, run it on as many machines as you like.
     SIGHUP and `kassa reload` make it read its configuration again; an invalid one changes nothing.
@@ -98,7 +100,7 @@ def worker(
                 goes_on = _work(engine, hang_up, as_json=as_json, once=once)
                 if once and not goes_on and not _is_anything_due(engine):
                     return
-                time.sleep(0 if once else PAUSE_SECONDS)
+                time.sleep(0 if once or goes_on else PAUSE_SECONDS)
         except KeyboardInterrupt:
             return
 
@@ -132,9 +134,9 @@ def _is_anything_due(engine: "Engine") -> bool:
 
 
 def _work(engine: "Engine", hang_up: HangUp, *, as_json: bool, once: bool) -> bool:
-    """One pass; a database that is away for a while ends a worker only where it was to run once.
+    """One pass, and whether there may be more to do at once: somebody took an event, or a long list is compared.
 
-    Returns whether a long list is compared of which there is more at once.
+    A database that is away for a while ends a worker only where it was to run once.
     """
     from sqlalchemy.exc import DBAPIError
 
@@ -142,13 +144,14 @@ def _work(engine: "Engine", hang_up: HangUp, *, as_json: bool, once: bool) -> bo
         if not once:
             reload_where_asked(engine, hang_up, as_json=as_json)
         worked = engine.work()
-        _tell(worked, as_json=as_json)
-        return any(each.finished_at is None and each.cause is None for each in worked.reconciliations)
     except (StoreUnavailable, DBAPIError) as error:
         if once:
             raise
         print(f"the database does not answer ({type(error).__name__}); trying again", file=sys.stderr)
         return False
+    _tell(worked, as_json=as_json)
+    is_read_on = any(each.finished_at is None and each.cause is None for each in worked.reconciliations)
+    return is_read_on or any(delivery.status.value == "sent" for delivery in worked.deliveries)
 
 
 def _tell(worked: "Worked", *, as_json: bool) -> None:
@@ -170,6 +173,8 @@ def _tell(worked: "Worked", *, as_json: bool) -> None:
     for each in worked.reconciliations:
         counts = f"{each.listed} listed, {each.adopted} adopted, {each.reported} new cases"
         say(f"{each.provider_id}  compared with its own list: {counts}")
+    for delivery in worked.deliveries:
+        say(delivery_line(delivery))
 
 
 def _worked_document(worked: "Worked") -> Document:
@@ -179,6 +184,7 @@ def _worked_document(worked: "Worked") -> Document:
         "cases": [record_document(case) for case in worked.cases],
         "carts": list(worked.carts),
         "reconciliations": [reconciling.document(each) for each in worked.reconciliations],
+        "deliveries": [record_document(delivery) for delivery in worked.deliveries],
     }
 
 

@@ -60,12 +60,18 @@ def _show(config: Path, loaded: "Loaded", remarks: tuple[str, ...]) -> None:
         regions = [region.id for region in loaded.regions.values() if provider.id in region.provider_ids]
         used.add_row(provider.id, str(provider.candidate), ", ".join(regions) or "–")
     carts = loaded.configuration.settings.carts.driver
-    say(facts([("database", database_in_words(loaded)), ("carts", carts)]))
+    say(facts([("database", database_in_words(loaded)), ("carts", carts), *_listeners(loaded)]))
     say()
     say(indented(used))
     for remark in remarks:
         say()
         say(indented(f"Mind: {remark}."), WAITING)
+
+
+def _listeners(loaded: "Loaded") -> Iterator[tuple[str, str]]:
+    """Who is told events; nothing where nobody is."""
+    yield "subscribers", ", ".join(loaded.configuration.settings.subscribers)
+    yield "extensions", ", ".join(f"{name} ({each.candidate})" for name, each in loaded.extensions.items())
 
 
 def _document(config: Path, loaded: "Loaded", remarks: tuple[str, ...]) -> Document:
@@ -84,5 +90,13 @@ def _document(config: Path, loaded: "Loaded", remarks: tuple[str, ...]) -> Docum
             for provider in loaded.providers.values()
         ],
         "regions": list(loaded.regions),
+        "subscribers": [
+            {"name": name, "events": settings.events}
+            for name, settings in loaded.configuration.settings.subscribers.items()
+        ],
+        "extensions": [
+            {"name": name, "distribution": each.candidate.distribution, "version": each.candidate.version}
+            for name, each in loaded.extensions.items()
+        ],
         "remarks": remarks,
     }

@@ -26,6 +26,7 @@ from kassa.errors import InvalidData, NotFound
 
 if TYPE_CHECKING:
     from kassa.config import Configuration
+    from kassa.extensions import Extensions
     from kassa.providers import Providers
     from kassa.regions import Circumstances, Region, Rule, Verdict
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @says_mistakes
 def list_regions(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show which region offers which provider, in which order, under which rules."""
-    _, loaded, regions = _read(config)
+    _, loaded, regions, _ = _read(config)
     if as_json:
         print_document({"regions": [_region_document(region, loaded) for region in regions.values()]})
         return
@@ -65,9 +66,10 @@ def explain(
     What is not given excludes nothing. A provider that an operator has switched off is not offered, for that reason.
     """
     from kassa.cli import switching
+    from kassa.extensions import with_reasons
     from kassa.regions import judge
 
-    configuration, loaded, regions = _read(config)
+    configuration, loaded, regions, listening = _read(config)
     region = _region(region_id, regions)
     circumstances = _circumstances(region, amount, country, customer_group)
     switches = switching.in_force(configuration)
@@ -75,19 +77,20 @@ def explain(
         judge(region, provider_id, loaded[provider_id].manifest, circumstances, switches)
         for provider_id in region.provider_ids
     ]
+    verdicts = [with_reasons(listening, "default", region, verdict, circumstances) for verdict in verdicts]
     if as_json:
         print_document(_explanation_document(region, circumstances, verdicts))
         return
     _show_explanation(region, circumstances, verdicts)
 
 
-def _read(config: Path) -> "tuple[Configuration, Providers, dict[str, Region]]":
+def _read(config: Path) -> "tuple[Configuration, Providers, dict[str, Region], Extensions]":
     from kassa import config as settings
-    from kassa import opening, providers
+    from kassa import extensions, opening, providers
 
     configuration = settings.read(config)
     loaded = providers.load(configuration)
-    return configuration, loaded, opening.regions(configuration, loaded)
+    return configuration, loaded, opening.regions(configuration, loaded), extensions.load(configuration)
 
 
 def _region(region_id: str, regions: "dict[str, Region]") -> "Region":

@@ -272,11 +272,20 @@ deliveries = Table(
     Column("subscriber", String(64), nullable=False),
     Column("status", String(16), _one_of("status", DeliveryStatus), nullable=False),
     Column("attempts", Integer, nullable=False),
+    # While it waits for a try, or for one that is under way.
     Column("due_at", UtcDateTime, index=True),
     Column("cause", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("event_id", "subscriber"),
+    # What waits for one subscriber, in the order of the events.
+    Index(
+        "ix_deliveries_waiting",
+        "subscriber",
+        "event_id",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
 )
 
 # The inbox of verified messages.  Store and collection are known once a message is matched: providers know no stores.
