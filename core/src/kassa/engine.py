@@ -9,6 +9,7 @@ from dataclasses import replace
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kassa import authorization, carts, checkout, payment_collections, recovery, sessions, settlement
+from kassa.calls import ProviderHealth
 from kassa.checkout import Completion
 from kassa.errors import InvalidData
 from kassa.model import Cart, Event, Operation, Order, Payment, PaymentCollection, PaymentLedger, PaymentSession
@@ -53,7 +54,8 @@ class Engine:
         return Engine(replace(self._world, store_id=store_id))
 
     def close(self) -> None:
-        """Close the connections to the database."""
+        """Close the connections to the database.  What a provider answers late is dropped; recovery finds it out."""
+        self._world.providers.close()
         self._world.database.dispose()
 
     # Regions and providers
@@ -67,6 +69,10 @@ class Engine:
     def providers(self) -> Providers:
         """The configured providers, by id."""
         return self._world.providers
+
+    def provider_health(self) -> tuple[ProviderHealth, ...]:
+        """How each configured provider has answered this process lately."""
+        return tuple(provider.health for provider in self._world.providers.values())
 
     def explain_providers(self, region_id: str, circumstances: Circumstances | None = None) -> tuple[Verdict, ...]:
         """The verdict on each provider that the region enables, in its order, with every reason against it."""

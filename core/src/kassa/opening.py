@@ -32,7 +32,7 @@ def open(path: str | Path = "kassa.toml", *, clock: Callable[[], datetime] = utc
 
 def assemble(configuration: Configuration, *, clock: Callable[[], datetime] = utc_now) -> Engine:
     """The engine that a configuration describes.  Raises as ``open``."""
-    loaded = providers.load(configuration)
+    loaded = providers.load(configuration, clock)
     carts = cart_driver(configuration, clock)
     database = Database(database_url(configuration))
     schema.prepare(database)
