@@ -51,6 +51,21 @@ MEANING: Mapping[tuple[type[BaseModel], str], str] = {
         "What happens when the shopper changes to another provider and this one does not confirm that its session is "
         "closed. `wait`: the change is refused for now. `allow`: it goes on, and both might be paid."
     ),
+    (ProviderSettings, "timeout_seconds"): (
+        "How long a caller waits for an answer. Afterwards nobody knows what became of the call; it goes on, and a late "
+        "answer is still taken. At most 90, together with `wait_for_place_seconds`. See "
+        "[when a provider hangs](../operate/when-a-provider-hangs.md)."
+    ),
+    (ProviderSettings, "max_concurrent_calls"): (
+        "How many calls to this provider a process makes at once, those included that nobody waits for any more."
+    ),
+    (ProviderSettings, "wait_for_place_seconds"): (
+        "How long a caller waits when so many are under way; afterwards the call is not sent."
+    ),
+    (ProviderSettings, "circuit_failures"): (
+        "After so many calls in a row that failed, the provider is left alone for a while: calls end at once as not sent."
+    ),
+    (ProviderSettings, "circuit_seconds"): "For how long; then one call finds out whether the provider is back.",
     (RegionSettings, "name"): "What people call the region.",
     (RegionSettings, "currency"): "The one currency of the region, an ISO 4217 code such as `EUR`.",
     (RegionSettings, "countries"): "ISO 3166 codes such as `DE`; each country is in one region only.",
@@ -110,6 +125,8 @@ def _default(field: FieldInfo) -> str:
             return "none"
         case str():
             return f'`"{field.default}"`'
+        case int() | float():
+            return f"`{field.default:g}`"
         case _:
             return "empty"
 
@@ -128,7 +145,7 @@ def _type(annotation: Any) -> str:
         )
     if origin is dict:
         return "table" if arguments[1] is JsonValue else f"table of {_type(arguments[1])}"
-    return {str: "text"}[annotation]
+    return {str: "text", int: "whole number", float: "number"}[annotation]
 
 
 def command_line_page() -> str:

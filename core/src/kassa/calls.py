@@ -134,17 +134,17 @@ class Calls:
 
     def _heard(self, call: Future[Any], hook: str, late: Late | None) -> None:
         error = call.exception()
-        told = call.result().outcome if error is None else type(error).__name__
-        _log.warning("%s answered %s after all: %s", self._provider_id, hook, told)
-        if error is not None or late is None:
+        outcome = call.result() if error is None else Unknown(cause=type(error).__name__)
+        if late is None or isinstance(outcome, Unknown):
             return
+        _log.warning("%s answered %s after all: %s", self._provider_id, hook, outcome.outcome)
         if self._is_closed:
             _log.warning(
                 "this answer of %s comes after the close and is dropped; recovery asks again", self._provider_id
             )
             return
         try:
-            late(call.result())
+            late(outcome)
         except Exception as failure:
             name = type(failure).__name__
             _log.error("this answer of %s was not merged (%s); recovery asks again", self._provider_id, name)
