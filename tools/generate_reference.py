@@ -51,6 +51,10 @@ MEANING: Mapping[tuple[type[BaseModel], str], str] = {
         "What happens when the shopper changes to another provider and this one does not confirm that its session is "
         "closed. `wait`: the change is refused for now. `allow`: it goes on, and both might be paid."
     ),
+    (ProviderSettings, "surplus"): (
+        "What is done with money for which nothing is owed any more. `refund`: it is given back. `keep`: a person "
+        "decides."
+    ),
     (ProviderSettings, "timeout_seconds"): (
         "How long a caller waits for an answer. Afterwards nobody knows what became of the call; it goes on, and a late "
         "answer is still taken. At most 90, together with `wait_for_place_seconds`. See "

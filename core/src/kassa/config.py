@@ -60,6 +60,7 @@ class ProviderSettings(_Section):
     plugin: str = Field(pattern=_NAME)
     options: dict[str, JsonValue] = {}
     if_close_unconfirmed: Literal["wait", "allow"] = "wait"
+    surplus: Literal["refund", "keep"] = "refund"
     timeout_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     max_concurrent_calls: int = Field(default=16, ge=1, le=1000)
     wait_for_place_seconds: float = Field(default=1.0, ge=0, allow_inf_nan=False)
