@@ -60,6 +60,21 @@ MEANING: Mapping[tuple[type[BaseModel], str], str] = {
         "What is done with money for which nothing is owed any more. `refund`: it is given back. `keep`: a person "
         "decides."
     ),
+    (ProviderSettings, "timeout_seconds"): (
+        "How long a caller waits for an answer. Afterwards nobody knows what became of the call; it goes on, and a late "
+        "answer is still taken. At most 90, together with `wait_for_place_seconds`. See "
+        "[when a provider hangs](../operate/when-a-provider-hangs.md)."
+    ),
+    (ProviderSettings, "max_concurrent_calls"): (
+        "How many calls to this provider a process makes at once, those included that nobody waits for any more."
+    ),
+    (ProviderSettings, "wait_for_place_seconds"): (
+        "How long a caller waits when so many are under way; afterwards the call is not sent."
+    ),
+    (ProviderSettings, "circuit_failures"): (
+        "After so many calls in a row that failed, the provider is left alone for a while: calls end at once as not sent."
+    ),
+    (ProviderSettings, "circuit_seconds"): "For how long; then one call finds out whether the provider is back.",
     (RegionSettings, "name"): "What people call the region.",
     (RegionSettings, "currency"): "The one currency of the region, an ISO 4217 code such as `EUR`.",
     (RegionSettings, "countries"): "ISO 3166 codes such as `DE`; each country is in one region only.",
@@ -136,8 +151,8 @@ def _default(field: FieldInfo) -> str:
             return f'`"{field.default}"`'
         case bool():
             return f"`{str(field.default).lower()}`"
-        case float():
-            return f"`{field.default}`"
+        case int() | float():
+            return f"`{field.default:g}`"
         case (*entries,) if entries:
             return f"`{json.dumps(entries)}`"
         case _:
@@ -158,7 +173,7 @@ def _type(annotation: Any) -> str:
         )
     if origin is dict:
         return "table" if arguments[1] is JsonValue else f"table of {_type(arguments[1])}"
-    return {str: "text", bool: "true or false", float: "number"}[annotation]
+    return {str: "text", bool: "true or false", int: "whole number", float: "number"}[annotation]
 
 
 def command_line_page() -> str:

@@ -27,6 +27,7 @@ class AsyncEngine:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
+    provider_health = _on_a_thread(Engine.provider_health)
     explain_providers = _on_a_thread(Engine.explain_providers)
     list_payment_providers = _on_a_thread(Engine.list_payment_providers)
     switch_provider_off = _on_a_thread(Engine.switch_provider_off)

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 
 from kassa.config_file import ConfigFile, Location, has
 from kassa.errors import ConfigurationError, Mistake
+from kassa.intents import LEASE, LONGEST_CALL
 from kassa_sdk import Money, MoneyError, exponent_of
 
 MISTAKEN = "mistaken"
@@ -60,6 +61,16 @@ class ProviderSettings(_Section):
     options: dict[str, JsonValue] = {}
     if_close_unconfirmed: Literal["wait", "allow"] = "wait"
     surplus: Literal["refund", "keep"] = "refund"
+    timeout_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    max_concurrent_calls: int = Field(default=16, ge=1, le=1000)
+    wait_for_place_seconds: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    circuit_failures: int = Field(default=5, ge=1, le=10_000)
+    circuit_seconds: float = Field(default=30.0, gt=0, le=3600)
+
+    @property
+    def longest_call_seconds(self) -> float:
+        """How long a caller waits at most."""
+        return self.wait_for_place_seconds + self.timeout_seconds
 
 
 class RuleSettings(_Section):
@@ -289,7 +300,7 @@ def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
 
 
 def _cross_check(settings: Settings, file: ConfigFile) -> list[Mistake]:
-    mistakes = [*_check_database(settings, file), *_check_names(settings, file)]
+    mistakes = [*_check_database(settings, file), *_check_names(settings, file), *_check_timeouts(settings, file)]
     countries: dict[str, str] = {}
     for region_id, region in settings.regions.items():
         mistakes += _check_region(region_id, region, settings, file)
@@ -343,6 +354,17 @@ def _check_names(settings: Settings, file: ConfigFile) -> Iterator[Mistake]:
         for name in names:
             if not re.fullmatch(_NAME, name):
                 yield file.mistake((section, name), f"{what} is named with {_NAME_IN_WORDS}")
+
+
+def _check_timeouts(settings: Settings, file: ConfigFile) -> Iterator[Mistake]:
+    longest = LONGEST_CALL.total_seconds()
+    for instance, provider in settings.providers.items():
+        if provider.longest_call_seconds > longest:
+            message = (
+                f"with wait_for_place_seconds it comes to {provider.longest_call_seconds:g}; expected at most {longest:g}, "
+                f"because recovery takes a call over after {LEASE.total_seconds():g}"
+            )
+            yield file.mistake(("providers", instance, "timeout_seconds"), message)
 
 
 def _check_region(region_id: str, region: RegionSettings, settings: Settings, file: ConfigFile) -> list[Mistake]:

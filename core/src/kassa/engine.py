@@ -26,6 +26,7 @@ from kassa import (
     switches,
 )
 from kassa.answers import IdempotencyKey
+from kassa.calls import ProviderHealth
 from kassa.checkout import Completion
 from kassa.errors import InvalidData
 from kassa.model import (
@@ -101,7 +102,8 @@ class Engine:
         return Engine(self._current, store_id)
 
     def close(self) -> None:
-        """Close the connections to the database."""
+        """Close the connections to the database.  What a provider answers late is dropped; recovery finds it out."""
+        self._world.providers.close()
         self._world.database.dispose()
 
     @property
@@ -141,6 +143,10 @@ class Engine:
     def providers(self) -> Providers:
         """The configured providers, by id."""
         return self._world.providers
+
+    def provider_health(self) -> tuple[ProviderHealth, ...]:
+        """How each configured provider has answered this process lately."""
+        return tuple(provider.health for provider in self._world.providers.values())
 
     def explain_providers(self, region_id: str, circumstances: Circumstances | None = None) -> tuple[Verdict, ...]:
         """The verdict on each provider that the region enables, in its order, with every reason against it."""

@@ -175,10 +175,19 @@ def _is_overtaken(operation: Operation, outcome: Outcome) -> bool:
         case Pending():
             waits_for_the_shopper = operation.status is OperationStatus.REQUIRES_MORE
             return _STRENGTH[operation.status] >= _STRENGTH[OperationStatus.PENDING] and not waits_for_the_shopper
-        case Unknown() | NotSent():
+        case Unknown():
             return operation.status is not OperationStatus.IN_FLIGHT
+        case NotSent():
+            # It may come after everybody has stopped waiting for it.
+            is_late = operation.status is OperationStatus.UNKNOWN and _is_first_send(operation)
+            return operation.status is not OperationStatus.IN_FLIGHT and not is_late
         case _:
             assert_never(outcome)
+
+
+def _is_first_send(operation: Operation) -> bool:
+    """Whether it was sent once, for somebody who may ask again; what recovery sends, nobody but recovery sends again."""
+    return operation.sends == 1 and operation.checks == 0
 
 
 def _is_of_an_old_send(current: Operation, sent: Operation, outcome: Outcome) -> bool:
@@ -391,7 +400,7 @@ def _wait(scene: _Scene, expected_by: datetime | None) -> Operation:
 
 
 def _not_sent(scene: _Scene, outcome: NotSent) -> Operation:
-    if scene.operation.sends > 1:
+    if not _is_first_send(scene.operation):
         # That a repetition did not arrive says nothing about the first send.
         return scene.move(OperationStatus.UNKNOWN, outcome.cause, due_at=scene.now)
     if scene.operation.hook == "action":

@@ -32,6 +32,9 @@ class _About(TypedDict):
 LEASE = timedelta(seconds=120)
 """How long the sender of a call is left alone before recovery takes the operation over."""
 
+LONGEST_CALL = timedelta(seconds=90)
+"""How long a sender may wait for its provider at most: so far inside the lease that it is there to merge what it hears."""
+
 REQUESTS: Mapping[str, type[ProviderRequest]] = {
     "initiate": InitiateRequest,
     "authorize": AuthorizeRequest,

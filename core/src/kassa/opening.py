@@ -80,7 +80,7 @@ def _load(
     # Around one that is kept stand the wrappers of extensions that were replaced.
     is_wrapped = before is None or before.extensions or listening
     kept = None if before is None or is_wrapped else before.providers
-    loaded = _collect(mistakes, lambda: providers.load(configuration, listening, kept))
+    loaded = _collect(mistakes, lambda: providers.load(configuration, listening, kept, clock))
     if loaded is not None:
         mistakes += early_orders(configuration, loaded)
     carts = _collect(mistakes, lambda: cart_driver(configuration, clock))

@@ -38,13 +38,15 @@ def refuse_hindered(world: World, connection: Connection, session: PaymentSessio
 def finish(world: World, operation: Operation) -> tuple[Operation, Outcome]:
     """Send an operation whose intent is committed, and merge what comes of it.
 
-    Raises StillProcessing when the answer could not be stored.
+    An answer that comes after the provider's timeout is merged when it comes, as it would have been in time.  Raises
+    StillProcessing when the answer could not be stored.
     """
     provider = world.providers.find(operation.provider_id)
     if operation.lease_until is None or operation.lease_until <= world.clock():
         # This sender slept over its lease: recovery may have proven meanwhile that nothing was sent.
         raise still_processing(operation)
-    outcome = provider.call(operation.hook, intents.request_of(operation))
+    request = intents.request_of(operation)
+    outcome = provider.call(operation.hook, request, late=lambda answer: _merge(world, operation, answer))
     return _merge(world, operation, outcome), outcome
 
 

@@ -6,11 +6,13 @@ of machines share the work; a worker that dies loses its lease, and another goes
 
 import logging
 from dataclasses import replace
+from datetime import datetime
 from typing import assert_never
 
 from sqlalchemy import Connection
 
 from kassa import checkout, doubt, evidence, intents, learning
+from kassa.calls import NotAsked
 from kassa.errors import CallerError, InvalidData, NotAllowed, ProviderFailure
 from kassa.ids import Kind, require_kind
 from kassa.intents import LEASE
@@ -122,6 +124,10 @@ def _recover(world: World, operation: Operation) -> Operation:
     if provider is None:
         return _postponed(world, operation, f"{operation.provider_id} is not configured any more; configure it again")
     step = doubt.next_step(operation, provider.manifest, world.clock())
+    if isinstance(step, doubt.Send | doubt.LookItUp):
+        not_asked = provider.not_asked()
+        if not_asked is not None:
+            return _unasked(world, operation, not_asked)
     match step:
         case doubt.Send():
             return _send(world, operation)
@@ -133,6 +139,13 @@ def _recover(world: World, operation: Operation) -> Operation:
             return _reviewed(world, operation, step.cause)
         case _:
             assert_never(step)
+
+
+def _unasked(world: World, operation: Operation, why: NotAsked) -> Operation:
+    """Later, and without counting a check: an attempt that was never made has told nothing."""
+    unchecked = operation.model_copy(update={"checks": operation.checks - 1})
+    due_at = max(doubt.next_check(unchecked, world.clock()), why.until)
+    return world.database.transact(lambda connection: _due_at(connection, unchecked, due_at, why.cause))
 
 
 def _send(world: World, operation: Operation) -> Operation:
@@ -201,7 +214,11 @@ def _postponed(world: World, operation: Operation, cause: str | None) -> Operati
 
 
 def _postpone(connection: Connection, world: World, operation: Operation, cause: str | None) -> Operation:
-    operations.postpone(connection, operation, doubt.next_check(operation, world.clock()), cause)
+    return _due_at(connection, operation, doubt.next_check(operation, world.clock()), cause)
+
+
+def _due_at(connection: Connection, operation: Operation, due_at: datetime, cause: str | None) -> Operation:
+    operations.postpone(connection, operation, due_at, cause)
     return operations.lock(connection, operation.store_id, operation.id)
 
 

@@ -65,7 +65,7 @@ _CLAIM = (
 _POSTPONE = (
     update(table)
     .where(*_OWN, table.c.generation == bindparam("holder"))
-    .values(due_at=bindparam("due"), lease_until=None, cause=bindparam("why"))
+    .values(due_at=bindparam("due"), lease_until=None, checks=bindparam("next_checks"), cause=bindparam("why"))
 )
 _IN_DOUBT = (
     select(table)
@@ -203,9 +203,12 @@ def claim(connection: Connection, store_id: str, operation_id: str, now: datetim
 
 
 def postpone(connection: Connection, operation: Operation, due_at: datetime | None, cause: str | None) -> None:
-    """Look for its fate again at this moment; does nothing when somebody else has taken it over."""
+    """Look for its fate again at this moment, with so many checks made as ``operation`` says.
+
+    Does nothing when somebody else has taken it over.
+    """
     parameters = {"store": operation.store_id, "key": operation.id, "holder": operation.generation}
-    connection.execute(_POSTPONE, parameters | {"due": due_at, "why": cause})
+    connection.execute(_POSTPONE, parameters | {"due": due_at, "next_checks": operation.checks, "why": cause})
 
 
 def in_doubt(connection: Connection, store_id: str, limit: int) -> tuple[Operation, ...]:
