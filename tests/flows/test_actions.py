@@ -5,7 +5,7 @@ import pytest
 from kassa import ActionNeeded, NotAllowed, OrderPlaced, Refused
 from kassa.transitions import OperationStatus, SessionStatus
 
-from .conftest import Shop
+from ..conftest import Shop
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import inspect
 
 from kassa import AsyncEngine, Engine, Money, OrderPlaced
 
-from .conftest import CARDS, Shop
+from ..conftest import CARDS, Shop
 
 
 def test_a_checkout_runs_in_an_async_application(shop: Shop) -> None:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from kassa import Conflict, Money, NotAllowed, OrderPlaced, Processing
 
-from .conftest import Shop
+from ..conftest import Shop
 
 AnswerT = TypeVar("AnswerT")
 CLIENTS = 12

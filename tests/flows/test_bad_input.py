@@ -8,7 +8,7 @@ from kassa.errors import CallerError, ConfigurationError
 from kassa.opening import assemble
 from kassa_sdk import MoneyError
 
-from .conftest import CARDS, CASH, Shop
+from ..conftest import CARDS, CASH, Shop
 
 
 def test_an_unknown_region_is_told_with_those_there_are(shop: Shop) -> None:

@@ -7,7 +7,7 @@ from kassa.amounts import collection_status
 from kassa.model import CollectionStatus
 from kassa.transitions import SessionStatus
 
-from .conftest import CARDS, CASH, Shop
+from ..conftest import CARDS, CASH, Shop
 
 
 def test_a_region_offers_its_providers_in_the_order_of_the_configuration(shop: Shop) -> None:

@@ -7,7 +7,7 @@ from kassa.model import PaymentSession
 from kassa.transitions import OperationStatus, SessionStatus
 from kassa_simulator.server.faults import Fault
 
-from .conftest import CASH, Shop
+from ..conftest import CASH, Shop
 
 FATE_UNKNOWN = [Fault.ACT_THEN_CUT, Fault.ACT_THEN_SILENCE, Fault.SERVER_ERROR_AFTER_ACTING, Fault.MALFORMED_BODY]
 

@@ -11,7 +11,7 @@ from kassa.model import Operation, OperationKind
 from kassa.transitions import OperationStatus
 from kassa_simulator.server.faults import Fault
 
-from .conftest import CARDS, CASH, Shop
+from ..conftest import CARDS, CASH, Shop
 
 AnswerT = TypeVar("AnswerT")
 DEAR = [NewItem(title="A dear thing", quantity=1, unit_price=Money.parse("500.00", "EUR"))]

@@ -9,7 +9,7 @@ from kassa.config import parse
 from kassa.engine import Engine
 from kassa.opening import assemble
 
-from .conftest import CASH
+from ..conftest import CASH
 
 DRIVER = '''
 import json

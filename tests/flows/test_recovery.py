@@ -4,7 +4,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,38 +13,10 @@ from kassa.config import parse
 from kassa.model import Operation
 from kassa.opening import assemble
 from kassa.transitions import OperationStatus, SessionStatus
-from kassa_simulator.process import SimulatorProcess, start_simulator
+from kassa_simulator.process import start_simulator
 from kassa_simulator.server.faults import Fault
 
-from .conftest import TOML, Shop
-
-
-class Clock:
-    """A clock that tests put forward."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **duration: float) -> None:
-        """It is later now."""
-        self.now += timedelta(**duration)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The engine's clock."""
-    return Clock()
-
-
-@pytest.fixture
-def timed(configured: str, simulator: SimulatorProcess, clock: Clock) -> Iterator[Shop]:
-    """The shop, by a clock that the test puts forward."""
-    engine = assemble(parse(configured), clock=clock)
-    yield Shop(engine, simulator)
-    engine.close()
+from ..conftest import TOML, Clock, Shop
 
 
 def last_operation(engine: Engine, collection_id: str) -> Operation:

@@ -5,7 +5,7 @@ import pytest
 from kassa import Conflict, Money, NewItem, NotAllowed, OrderPlaced
 from kassa.transitions import OperationStatus, SessionStatus
 
-from .conftest import CARDS, CASH, Shop
+from ..conftest import CARDS, CASH, Shop
 
 
 def statuses(shop: Shop, cart_id: str) -> list[SessionStatus]:

@@ -7,7 +7,7 @@ from kassa.amounts import collection_status
 from kassa.model import CollectionStatus, Payment, PaymentStatus
 from kassa_sdk import ExcessPrecision
 
-from .conftest import CARDS, CASH, Shop
+from ..conftest import CARDS, CASH, Shop
 
 
 def eur(amount: str) -> Money:

@@ -4,7 +4,7 @@ import pytest
 
 from kassa import NotFound
 
-from .conftest import CARDS, Shop
+from ..conftest import CARDS, Shop
 
 
 def test_what_one_store_has_another_cannot_find(shop: Shop) -> None:

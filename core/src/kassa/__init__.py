@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kassa.engine import Engine
     from kassa.errors import (
         CallerError,
+        CommitUnknown,
         ConfigurationError,
         Conflict,
         InvalidData,
@@ -43,6 +44,7 @@ _HOMES = {
     "kassa.engine": ("Engine",),
     "kassa.errors": (
         "CallerError",
+        "CommitUnknown",
         "ConfigurationError",
         "Conflict",
         "InvalidData",
@@ -69,6 +71,7 @@ __all__ = [
     "AsyncEngine",
     "CallerError",
     "Circumstances",
+    "CommitUnknown",
     "Completion",
     "ConfigurationError",
     "Conflict",

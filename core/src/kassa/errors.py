@@ -17,6 +17,7 @@ KassaError
     ├── IllegalTransition       a status move that no table allows
     ├── NoticeUnreadable        a plugin failed at reading a message; the provider sends it again
     └── StoreUnavailable        the database cannot be used
+        └── CommitUnknown       it is not known whether a transaction was committed
 """
 
 from collections.abc import Sequence
@@ -135,3 +136,10 @@ class NoticeUnreadable(InternalError):
 
 class StoreUnavailable(InternalError):
     """The database cannot be used as it is; the message has the next step."""
+
+
+class CommitUnknown(StoreUnavailable):
+    """It is not known whether a transaction was committed, and the database cannot be asked now.
+
+    No provider is called after it: ask again, and what was committed is seen.
+    """

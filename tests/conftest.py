@@ -1,8 +1,9 @@
-"""A shop with two regions, real providers, and a real database: what every story begins with."""
+"""A shop with two regions, real providers, and a real database: what every story and every fault begins with."""
 
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -108,6 +109,20 @@ class Shop:
         ]
 
 
+class Clock:
+    """A clock that tests put forward."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **duration: float) -> None:
+        """It is later now."""
+        self.now += timedelta(**duration)
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with the current schema and nothing in it: copying it is faster than migrating for each test."""
@@ -170,6 +185,20 @@ def configured(simulator: SimulatorProcess, database_url: str, monkeypatch: pyte
 def shop(configured: str, simulator: SimulatorProcess) -> Iterator[Shop]:
     """The shop, open: once on SQLite, once on PostgreSQL."""
     engine = assemble(parse(configured))
+    yield Shop(engine, simulator)
+    engine.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The engine's clock."""
+    return Clock()
+
+
+@pytest.fixture
+def timed(configured: str, simulator: SimulatorProcess, clock: Clock) -> Iterator[Shop]:
+    """The shop, by a clock that the test puts forward."""
+    engine = assemble(parse(configured), clock=clock)
     yield Shop(engine, simulator)
     engine.close()
 
