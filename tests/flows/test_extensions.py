@@ -14,8 +14,8 @@ from kassa.opening import assemble
 from kassa.transitions import DeliveryStatus
 from kassa_simulator.process import SimulatorProcess
 
+from ..conftest import CARDS, CASH, Shop
 from .clock import Clock
-from .conftest import CARDS, CASH, Shop
 
 LISTENER = """
 from kassa_sdk import EligibilityRequest, EventTold, Money, hookimpl

@@ -16,8 +16,7 @@ from kassa.transitions import OperationStatus, SessionStatus
 from kassa_simulator.process import SimulatorProcess
 from kassa_simulator.server.faults import Fault
 
-from .conftest import CARDS, CASH, Shop
-from .test_recovery import Clock
+from ..conftest import CARDS, CASH, Clock, Shop
 
 LATE_SECONDS = 0.5
 HUNDRED = Money.parse("100.00", "EUR")

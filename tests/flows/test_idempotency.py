@@ -30,7 +30,7 @@ from kassa.opening import assemble
 from kassa.transitions import OperationStatus
 from kassa_simulator.server.faults import Fault
 
-from .conftest import CARDS, CASH, TOML, Shop
+from ..conftest import CARDS, CASH, TOML, Shop
 from .test_notices import receive, told
 
 AnswerT = TypeVar("AnswerT")

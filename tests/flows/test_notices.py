@@ -1,6 +1,5 @@
 """Webhooks: verified, stored once, acknowledged, applied; late, early, twice, forged, or about something else."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,8 +13,7 @@ from kassa_simulator.control import NoticeSelection, NoticeTwist, WrittenNotice
 from kassa_simulator.process import SimulatorProcess
 from kassa_simulator.server.faults import Fault
 
-from .conftest import CARDS, TOML, Shop
-from .test_recovery import Clock
+from ..conftest import CARDS, TOML, Clock, Shop
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -35,20 +33,6 @@ def receive(engine: Engine, notice: WrittenNotice, *, received_at: datetime | No
 def apply_all(engine: Engine, notices: list[WrittenNotice]) -> list[ReceivedNotice]:
     """Receive and apply these notices, one after the other."""
     return [engine.apply_notice(receive(engine, notice).id) for notice in notices]
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The engine's clock."""
-    return Clock()
-
-
-@pytest.fixture
-def timed(configured: str, simulator: SimulatorProcess, clock: Clock) -> Iterator[Shop]:
-    """The shop, by a clock that the test puts forward."""
-    engine = assemble(parse(configured), clock=clock)
-    yield Shop(engine, simulator)
-    engine.close()
 
 
 def test_a_pending_payment_is_settled_and_ordered_by_its_notice(timed: Shop, clock: Clock) -> None:

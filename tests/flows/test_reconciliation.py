@@ -20,7 +20,7 @@ from kassa_simulator import SimulatorProvider
 from kassa_simulator.process import SimulatorProcess
 from kassa_simulator.server.faults import Fault
 
-from .conftest import CARDS, CASH, Shop
+from ..conftest import CARDS, CASH, Shop
 
 
 class Clock:

@@ -14,7 +14,7 @@ from kassa import ConfigurationError, Engine, NotAllowed, OrderPlaced
 from kassa_simulator.process import SimulatorProcess
 from kassa_simulator.server.faults import Fault
 
-from .conftest import CARDS, CASH, Shop
+from ..conftest import CARDS, CASH, Shop
 
 CLIENTS = 12
 ONLY_CASH = ('"FR"]\nproviders = ["cards", "default"]', '"FR"]\nproviders = ["default"]')

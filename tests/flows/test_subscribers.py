@@ -30,8 +30,8 @@ from standardwebhooks import WebhookVerificationError
 
 from kassa import webhooks
 
+from ..conftest import CASH, Shop
 from .clock import Clock
-from .conftest import CASH, Shop
 from .receiver import SECRET, Receiver, answering, running
 
 OLD_SECRET = "an old secret of the shop, in plain text"

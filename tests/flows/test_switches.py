@@ -15,7 +15,7 @@ from kassa.store.database import Database
 from kassa.store.switches import in_force
 from kassa_simulator.server.faults import Fault
 
-from .conftest import CARDS, CASH, Shop
+from ..conftest import CARDS, CASH, Shop
 
 CLIENTS = 6
 

@@ -100,4 +100,4 @@ def test_a_database_that_cannot_be_read_is_told(kassa: Kassa, shop: Path) -> Non
     (shop / "kassa.db").write_text("this is a shopping list, not a database", encoding="utf-8")
     ended = kassa("doctor", "--json")
     assert ended.exit_code == 1
-    assert ended.document["database"]["sentence"].startswith("the database cannot be reached: file is not a database")
+    assert ended.document["database"]["sentence"].startswith("the SQLite file cannot be opened: file is not a database")
