@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args
 import pluggy
 from pydantic import BaseModel
 
+from kassa import failpoints
 from kassa.config import MISTAKEN, Configuration, ProviderSettings
 from kassa.discovery import Candidate, Catalogue
 from kassa.errors import ConfigurationError, Mistake, NotFound, PluginUnusable
@@ -77,7 +78,9 @@ class ConfiguredProvider:
         if hook not in self.hooks:
             return NotSent(cause=f"{self.candidate} does not implement {hook}")
         try:
+            failpoints.passing(f"call:{hook}:before")
             answer = getattr(self._manager.hook, hook)(request=request)
+            failpoints.passing(f"call:{hook}:after")
         except KeyboardInterrupt:
             raise
         except Unsupported as error:

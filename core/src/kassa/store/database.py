@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
+from kassa import failpoints
 from kassa.errors import InternalError, StoreUnavailable
 from kassa.store.open_transaction import refuse_inside_transaction, transaction_open
 
@@ -79,6 +80,8 @@ class Database:
             connection = plain.execution_options(kassa_writes=True)
             with connection.begin(), transaction_open():
                 yield connection
+                failpoints.passing("commit:before")
+            failpoints.passing("commit:after")
 
 
 def is_unique_violation(error: IntegrityError) -> bool:
