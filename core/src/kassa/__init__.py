@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         ProviderUnavailable,
         StillProcessing,
         StoreUnavailable,
+        Unverified,
     )
     from kassa.opening import open
     from kassa.regions import Circumstances
@@ -50,6 +51,7 @@ _HOMES = {
         "ProviderUnavailable",
         "StillProcessing",
         "StoreUnavailable",
+        "Unverified",
     ),
     "kassa.opening": ("open",),
     "kassa.regions": ("Circumstances",),
@@ -83,6 +85,7 @@ __all__ = [
     "Shopper",
     "StillProcessing",
     "StoreUnavailable",
+    "Unverified",
     "open",
 ]
 

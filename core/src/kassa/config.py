@@ -59,6 +59,7 @@ class ProviderSettings(_Section):
     plugin: str = Field(pattern=_NAME)
     options: dict[str, JsonValue] = {}
     if_close_unconfirmed: Literal["wait", "allow"] = "wait"
+    surplus: Literal["refund", "keep"] = "refund"
 
 
 class RuleSettings(_Section):

@@ -3,21 +3,47 @@
 cart → payment collection → payment session → complete cart → capture, refund, cancel
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from kassa import authorization, carts, checkout, payment_collections, recovery, sessions, settlement
+from kassa import (
+    authorization,
+    carts,
+    cases,
+    checkout,
+    notices,
+    payment_collections,
+    recovery,
+    sessions,
+    settlement,
+)
 from kassa.checkout import Completion
 from kassa.errors import InvalidData
-from kassa.model import Cart, Event, Operation, Order, Payment, PaymentCollection, PaymentLedger, PaymentSession
+from kassa.model import (
+    Cart,
+    Case,
+    CaseStatus,
+    Event,
+    Operation,
+    Order,
+    Payment,
+    PaymentCollection,
+    PaymentLedger,
+    PaymentSession,
+    ReceivedNotice,
+)
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict
+from kassa.store import cases as stored_cases
 from kassa.store import collections, events, operations, payments
+from kassa.store import notices as stored_notices
 from kassa.store import sessions as stored_sessions
+from kassa.transitions import NoticeStatus
 from kassa.world import World
-from kassa_sdk import JsonObject, Money, Record, Shopper
+from kassa_sdk import JsonObject, Money, RawNotice, Record, Shopper
 
 LARGEST_PAGE = 1000
 LONGEST_TEXT = 1000
@@ -26,13 +52,15 @@ _JSON_OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject, config=ConfigDic
 
 
 class Worked(Record):
-    """What one pass of the worker did: the operations it took up, as they then stand, and the carts it completed."""
+    """What one pass of the worker did: all that it took up, as it then stands, and the carts that it completed."""
 
-    operations: tuple[Operation, ...]
-    carts: tuple[str, ...]
+    operations: tuple[Operation, ...] = ()
+    notices: tuple[ReceivedNotice, ...] = ()
+    cases: tuple[Case, ...] = ()
+    carts: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.operations or self.carts)
+        return any(getattr(self, name) for name in type(self).model_fields)
 
 
 class Engine:
@@ -228,11 +256,61 @@ class Engine:
         return recovery.resolve(self._world, operation_id, decision)
 
     def work(self) -> Worked:
-        """One pass of the worker, over every store: settle what is due, place the orders of paid carts.
+        """One pass of the worker, over every store: settle what is due, apply notices, place the orders of paid carts.
 
         Any number of processes may work at once; they share what there is to do.
         """
-        return Worked(operations=recovery.recover_due(self._world), carts=recovery.complete_due(self._world))
+        return Worked(
+            notices=notices.apply_due(self._world),
+            operations=recovery.recover_due(self._world),
+            cases=cases.settle_due(self._world),
+            carts=recovery.complete_due(self._world),
+        )
+
+    # Notices
+
+    def receive_notice(
+        self, provider_id: str, body: bytes, headers: Mapping[str, str], *, received_at: datetime | None = None
+    ) -> tuple[ReceivedNotice, ...]:
+        """Verify a webhook's raw bytes and store what it says; acknowledge it (200) when this returns, and only then.
+
+        ``provider_id`` may be the id on the wire or the name of the instance.  Raises NotFound (404), Unverified (401),
+        InvalidData and NotAllowed (400), NoticeUnreadable (500: the provider sends it again); then nothing was stored.
+        ``work`` applies it, or ``apply_notice`` at once.
+        """
+        lower = {name.lower(): value for name, value in headers.items()}
+        raw = RawNotice(body=body, headers=lower, received_at=received_at or self._world.clock())
+        return notices.receive(self._world, provider_id, raw)
+
+    def apply_notice(self, notice_id: str) -> ReceivedNotice:
+        """Apply a received notice now instead of leaving it to the worker."""
+        return notices.apply_now(self._world, notice_id)
+
+    def replay_notice(self, notice_id: str) -> ReceivedNotice:
+        """Apply a notice again, also one that was given up; what is known already changes nothing."""
+        return notices.replay(self._world, notice_id)
+
+    def list_notices(
+        self, *, status: NoticeStatus | None = None, limit: int = 50, offset: int = 0
+    ) -> tuple[ReceivedNotice, ...]:
+        """A page of the inbox of all stores, newest first: all of it, or what stands in one status."""
+        _require_page(limit, offset)
+        return self._world.database.read(lambda c: stored_notices.newest(c, status, limit, offset))
+
+    def retrieve_notice(self, notice_id: str) -> ReceivedNotice:
+        """One notice of the inbox."""
+        return self._world.database.read(lambda c: stored_notices.load(c, notice_id))
+
+    # Cases
+
+    def list_cases(self, *, status: CaseStatus = CaseStatus.OPEN, limit: int = 50, offset: int = 0) -> tuple[Case, ...]:
+        """A page of the cases that want a person's attention (or, closed, had it), newest first."""
+        _require_page(limit, offset)
+        return self._world.database.read(lambda c: stored_cases.newest(c, self._world.store_id, status, limit, offset))
+
+    def close_case(self, case_id: str, *, who: str, why: str) -> Case:
+        """A person has dealt with a case; kept with who and why.  Money is moved by the verbs, not by this."""
+        return cases.close(self._world, case_id, _text("who", who), _text("why", why))
 
     # History
 

@@ -4,6 +4,7 @@ KassaError
 ├── CallerError                 it cannot be done as asked; nothing was changed
 │   ├── InvalidData             a value is not what was expected; names the field
 │   ├── NotFound                there is no such thing in this store
+│   ├── Unverified              a message that is not proven to come from its provider
 │   ├── NotAllowed              the rules, or the status of the thing, forbid it
 │   └── Conflict                something else about the same thing is under way
 │       └── StillProcessing     a provider call whose fate is not known yet; never "failed"
@@ -13,6 +14,7 @@ KassaError
 ├── ConfigurationError          the integrator's; lists every mistake
 └── InternalError               ours
     ├── IllegalTransition       a status move that no table allows
+    ├── NoticeUnreadable        a plugin failed at reading a message; the provider sends it again
     └── StoreUnavailable        the database cannot be used
 """
 
@@ -38,6 +40,10 @@ class InvalidData(CallerError):
 
 class NotFound(CallerError):
     """There is no such thing in this store."""
+
+
+class Unverified(CallerError):
+    """A message that is not proven to come from its provider; nothing of it was kept."""
 
 
 class NotAllowed(CallerError):
@@ -109,6 +115,10 @@ class InternalError(KassaError):
 
 class IllegalTransition(InternalError):
     """A status move that no table allows."""
+
+
+class NoticeUnreadable(InternalError):
+    """A plugin failed at reading a message.  Nothing was kept: answer with a server error, so that it is sent again."""
 
 
 class StoreUnavailable(InternalError):

@@ -129,6 +129,17 @@ def intent(  # an operation is this many facts
     )
 
 
+def told(session: PaymentSession, now: datetime) -> Operation:
+    """The authorization of a session that the shopper made with the provider alone: nothing was sent, we were told."""
+
+    def request(key: str) -> AuthorizeRequest:
+        return AuthorizeRequest(**about(session, key), amount=session.amount, shopper=session.shopper)
+
+    operation = intent(session, OperationKind.AUTHORIZE, request, now, amount=session.amount)
+    unsent = {"sends": 0, "first_sent_at": None, "last_sent_at": None, "lease_until": None, "due_at": now}
+    return operation.model_copy(update=unsent)
+
+
 def continuation(operation: Operation, hook: str, build: RequestFor, now: datetime) -> Operation:
     """The same operation with another request: its last attempt was answered, this one has a key of its own."""
     attempt = operation.attempt + 1

@@ -3,8 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
-from kassa.transitions import LIVE_SESSION, OperationStatus, SessionStatus
-from kassa_sdk import Action, JsonObject, Money, Record, Shopper
+from kassa.transitions import LIVE_SESSION, NoticeStatus, OperationStatus, SessionStatus
+from kassa_sdk import Action, JsonObject, Money, PaymentFacts, Record, Shopper
 
 
 class OperationKind(StrEnum):
@@ -229,6 +229,54 @@ class Operation(Record):
     client_key: str | None = None
     created_at: datetime
     updated_at: datetime
+
+
+class ReceivedNotice(Record):
+    """One verified message of a provider, as it stands in the inbox.
+
+    ``dedupe_key`` is the provider's own id of it, or a hash of its body.  ``facts`` is None where it only says that
+    something happened to ``provider_reference``.  ``body`` is for a person to read: without secrets and card numbers.
+    Store, collection and session are known once it is matched.
+    """
+
+    id: str
+    provider_id: str
+    dedupe_key: str
+    type: str
+    status: NoticeStatus
+    provider_reference: str | None
+    facts: PaymentFacts | None
+    body: str
+    store_id: str | None
+    payment_collection_id: str | None
+    payment_session_id: str | None
+    attempts: int
+    due_at: datetime | None
+    cause: str | None
+    received_at: datetime
+    updated_at: datetime
+
+
+class Case(Record):
+    """Something about money that a person should know about, or decide.
+
+    ``subject`` is what it is about: told again, the same thing makes no second case.
+    """
+
+    id: str
+    store_id: str
+    payment_collection_id: str | None
+    payment_session_id: str | None
+    provider_id: str
+    kind: CaseKind
+    status: CaseStatus
+    subject: str
+    amount: Money | None
+    cause: str
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_by: str | None
+    closed_why: str | None
 
 
 class Event(Record):

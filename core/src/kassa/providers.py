@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from kassa import failpoints
 from kassa.config import MISTAKEN, Configuration, ProviderSettings
 from kassa.discovery import Candidate, Catalogue
-from kassa.errors import ConfigurationError, Mistake, NotFound, PluginUnusable
+from kassa.errors import ConfigurationError, Mistake, NotFound, NoticeUnreadable, PluginUnusable, Unverified
 from kassa.plugins import contained, examine_provider, instance_of, manifest_of, options_of
 from kassa.references import secrets_in
 from kassa.scrubbing import Scrubber
@@ -21,18 +21,27 @@ from kassa.store.open_transaction import refuse_inside_transaction
 from kassa_sdk import (
     PROVIDER_ENTRY_POINTS,
     ActionRequired,
+    BadSignature,
+    ListPaymentsOutcome,
+    ListPaymentsRequest,
     LookUpOutcome,
     LookUpRequest,
+    Notice,
     NotSent,
     Outcome,
     ProviderHooks,
     ProviderRequest,
+    RawNotice,
     Unknown,
     Unsupported,
 )
 
 OUTCOMES: tuple[type, ...] = get_args(get_args(Outcome)[0])
 LOOK_UP_OUTCOMES: tuple[type, ...] = get_args(get_args(LookUpOutcome)[0])
+LIST_PAYMENTS_OUTCOMES: tuple[type, ...] = get_args(get_args(ListPaymentsOutcome)[0])
+
+LONGEST_BODY = 65_536
+"""Characters of a message that are kept for a person to read."""
 
 AnswerT = TypeVar("AnswerT")
 
@@ -71,6 +80,34 @@ class ConfiguredProvider:
     def look_up(self, request: LookUpRequest) -> LookUpOutcome:
         """Find a payment at the provider.  Never inside a transaction."""
         outcome: LookUpOutcome = self._ask("look_up", request, LOOK_UP_OUTCOMES)
+        return outcome
+
+    def read_notice(self, raw: RawNotice) -> tuple[Notice, ...]:
+        """What a message says, once it is proven to come from the provider.  Raises Unverified, NoticeUnreadable."""
+        refuse_inside_transaction(f"hook read_notice of {self.id}")
+        try:
+            told = self._manager.hook.read_notice(raw=raw)
+        except KeyboardInterrupt:
+            raise
+        except (BadSignature, Unsupported) as error:
+            raise Unverified(f"{self.id}: {self._scrubber.text(str(error))}") from None
+        except BaseException as error:
+            raise NoticeUnreadable(
+                f"{self.candidate} failed at reading a notice: {self._scrubber.error(error)}"
+            ) from None
+        if not isinstance(told, tuple) or not all(isinstance(notice, Notice) for notice in told):
+            raise NoticeUnreadable(
+                f"{self.candidate} answered read_notice with {type(told).__name__}, which is no notices"
+            )
+        return told
+
+    def readable(self, body: bytes) -> str:
+        """The body of a message for a person to read: without secrets and card numbers."""
+        return self._scrubber.text(body.decode("utf-8", "replace"), LONGEST_BODY)
+
+    def list_payments(self, request: ListPaymentsRequest) -> ListPaymentsOutcome:
+        """One page of the provider's own list of payments.  Never inside a transaction."""
+        outcome: ListPaymentsOutcome = self._ask("list_payments", request, LIST_PAYMENTS_OUTCOMES)
         return outcome
 
     def _ask(self, hook: str, request: Any, expected: tuple[type, ...]) -> Any:

@@ -26,7 +26,7 @@ from kassa_sdk.errors import (
     UnknownCurrency,
     Unsupported,
 )
-from kassa_sdk.facts import Movement, MovementStatus, PaymentCondition, PaymentFacts
+from kassa_sdk.facts import Dispute, DisputeStatus, Movement, MovementStatus, PaymentCondition, PaymentFacts
 from kassa_sdk.hooks import PROVIDER_ENTRY_POINTS, Provider, ProviderHooks, hookimpl, hookspec
 from kassa_sdk.manifest import AmountLimits, Idempotency, LookUp, Manifest, Portions
 from kassa_sdk.money import Money, exponent_of
@@ -35,10 +35,12 @@ from kassa_sdk.outcomes import (
     ActionRequired,
     Declined,
     Found,
+    ListPaymentsOutcome,
     LookUpOutcome,
     NotFound,
     NotSent,
     Outcome,
+    PaymentPage,
     Pending,
     Succeeded,
     Unknown,
@@ -55,6 +57,7 @@ from kassa_sdk.requests import (
     DeletePaymentMethodRequest,
     InitiateRequest,
     ListPaymentMethodsRequest,
+    ListPaymentsRequest,
     LookUpRequest,
     PaymentRequest,
     ProviderRequest,
@@ -103,6 +106,8 @@ __all__ = [
     "DeleteOutcome",
     "DeletePaymentMethodRequest",
     "Deleted",
+    "Dispute",
+    "DisputeStatus",
     "ExcessPrecision",
     "Found",
     "Idempotency",
@@ -112,6 +117,8 @@ __all__ = [
     "KassaSdkError",
     "ListOutcome",
     "ListPaymentMethodsRequest",
+    "ListPaymentsOutcome",
+    "ListPaymentsRequest",
     "LookUp",
     "LookUpOutcome",
     "LookUpRequest",
@@ -127,6 +134,7 @@ __all__ = [
     "Outcome",
     "PaymentCondition",
     "PaymentFacts",
+    "PaymentPage",
     "PaymentRequest",
     "Pending",
     "PlacedOrder",

@@ -11,11 +11,13 @@ import typer
 
 from kassa.cli import (
     capabilities,
+    cases,
     demo,
     doubts,
     examination,
     health,
     migration,
+    notices,
     offers,
     paying,
     payments,
@@ -46,6 +48,10 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Operation": {
         "doubts": doubts.list_doubts,
         "resolve": doubts.resolve,
+        "cases": cases.list_cases,
+        "close": cases.close,
+        "notices": notices.list_notices,
+        "replay": notices.replay,
         "worker": doubts.worker,
         "migrate": migration.migrate,
     },

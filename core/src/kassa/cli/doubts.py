@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.text import Text
 
+from kassa.cli.cases import case_line
 from kassa.cli.engines import opened
 from kassa.cli.exits import says_mistakes
+from kassa.cli.notices import notice_document, notice_line
 from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Limit
 from kassa.cli.output import BAD, GOOD, LOUD, WAITING, Document, facts, moment, print_document, record_document, say
 from kassa.errors import StoreUnavailable
@@ -81,7 +83,7 @@ def worker(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Settle what is in doubt, and place the orders of carts whose shopper paid and did not come back.
+    """Settle what is in doubt, apply notices, and place the orders of carts whose shopper paid and did not come back.
 
     Runs until it is stopped, and may be stopped at any moment. With PostgreSQL, run it on as many machines as you like.
     """
@@ -142,15 +144,27 @@ def _tell(worked: "Worked", *, as_json: bool) -> None:
     if not worked:
         return
     if as_json:
-        operations = [operation_document(operation) for operation in worked.operations]
-        print_document({"operations": operations, "carts": list(worked.carts)})
+        print_document(_worked_document(worked))
         return
+    for notice in worked.notices:
+        say(notice_line(notice))
     for operation in worked.operations:
         amount = "" if operation.amount is None else f" {operation.amount}"
         status = operation.status.value
         say(Text(f"{operation.id}  {operation.kind.value}{amount}: {status}", STYLES.get(status, WAITING)))
+    for case in worked.cases:
+        say(case_line(case))
     for cart in worked.carts:
         say(f"{cart}  taken up, because it is paid and was not ordered")
+
+
+def _worked_document(worked: "Worked") -> Document:
+    return {
+        "notices": [notice_document(notice) for notice in worked.notices],
+        "operations": [operation_document(operation) for operation in worked.operations],
+        "cases": [record_document(case) for case in worked.cases],
+        "carts": list(worked.carts),
+    }
 
 
 def _show(operation: "Operation") -> None:

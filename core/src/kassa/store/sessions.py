@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, bindparam, case, insert, null, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from kassa.errors import Conflict, NotFound
 from kassa.ids import Kind, require_kind
@@ -17,6 +17,13 @@ from kassa_sdk import Action, JsonObject, Money, Shopper
 _INSERT = insert(table)
 _OWN = (table.c.store_id == bindparam("store"), table.c.id == bindparam("key"))
 _LOAD = select(table).where(*_OWN)
+_FIND = select(table).where(table.c.id == bindparam("key"))
+_BY_REFERENCE = (
+    select(table)
+    .where(table.c.provider_id == bindparam("provider"), table.c.provider_reference == bindparam("reference"))
+    .order_by(table.c.id.desc())
+    .limit(1)
+)
 _OF_COLLECTION = (
     select(table)
     .where(table.c.store_id == bindparam("store"), table.c.payment_collection_id == bindparam("collection"))
@@ -27,7 +34,7 @@ _MOVE = (
     .where(*_OWN, table.c.status == bindparam("current"))
     .values(
         status=bindparam("following"),
-        place=case((table.c.status == SessionStatus.CANCELED.value, null()), else_=table.c.place),
+        place=bindparam("next_place"),
         action=bindparam("next_action"),
         failure=bindparam("why"),
         updated_at=bindparam("now"),
@@ -81,6 +88,18 @@ def of_collection(connection: Connection, store_id: str, collection_id: str) -> 
     return tuple(map(_session, connection.execute(_OF_COLLECTION, {"store": store_id, "collection": collection_id})))
 
 
+def find(connection: Connection, session_id: str) -> PaymentSession | None:
+    """The session of this id, of whichever store: a provider that names it knows no stores."""
+    row = connection.execute(_FIND, {"key": session_id}).first()
+    return None if row is None else _session(row)
+
+
+def find_by_reference(connection: Connection, provider_id: str, reference: str) -> PaymentSession | None:
+    """The session that this provider calls so, of whichever store; the newest, should there be several."""
+    row = connection.execute(_BY_REFERENCE, {"provider": provider_id, "reference": reference}).first()
+    return None if row is None else _session(row)
+
+
 def move(  # what a move carries
     connection: Connection,
     session: PaymentSession,
@@ -89,18 +108,22 @@ def move(  # what a move carries
     *,
     action: Action | None = None,
     failure: str | None = None,
+    takes_place: bool = False,
 ) -> PaymentSession:
     """Move the session to another status, if the table allows it.  Raises IllegalTransition, Conflict.
 
-    Staying where it is only replaces the action.
+    Staying where it is only replaces the action.  One that was given up has lost its place, unless it ``takes_place`` again.
     """
     if following is not session.status:
         advance(session.status, following)
+    has_place = takes_place or session.status is not SessionStatus.CANCELED
+    place = session.place if has_place else None
     parameters = {
         "store": session.store_id,
         "key": session.id,
         "current": session.status,
         "following": following,
+        "next_place": place,
         "next_action": None if action is None else _ACTIONS.dump_python(action, mode="json"),
         "why": failure,
         "now": now,
@@ -110,7 +133,7 @@ def move(  # what a move carries
     _tell(connection, session, following.value, now)
     return session.model_copy(
         update={
-            "place": None if session.status is SessionStatus.CANCELED else session.place,
+            "place": place,
             "status": following,
             "action": action,
             "failure": failure,

@@ -316,8 +316,8 @@ cases = Table(
     Column("currency", String(3)),
     Column("amount_minor", BigInteger),
     Column("cause", Text, nullable=False),
-    # What gives the money back, by policy.
-    Column("operation_id", ForeignKey("operations.id"), index=True),
+    # When the worker does what the policy says.
+    Column("due_at", UtcDateTime, index=True),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("closed_at", UtcDateTime),
     Column("closed_by", String(255)),

@@ -96,12 +96,11 @@ def _create_inbox() -> None:
         sa.Column("currency", sa.String(length=3), nullable=True),
         sa.Column("amount_minor", sa.BigInteger(), nullable=True),
         sa.Column("cause", sa.Text(), nullable=False),
-        sa.Column("operation_id", sa.String(length=64), nullable=True),
+        sa.Column("due_at", MOMENT, nullable=True),
         sa.Column("opened_at", MOMENT, nullable=False),
         sa.Column("closed_at", MOMENT, nullable=True),
         sa.Column("closed_by", sa.String(length=255), nullable=True),
         sa.Column("closed_why", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["operation_id"], ["operations.id"], name=op.f("fk_cases_operation_id")),
         sa.ForeignKeyConstraint(
             ["payment_collection_id"], ["payment_collections.id"], name=op.f("fk_cases_payment_collection_id")
         ),
@@ -116,7 +115,7 @@ def _create_inbox() -> None:
         sa.CheckConstraint("status IN ('open', 'closed')", name=op.f("ck_cases_status")),
         sa.UniqueConstraint("store_id", "kind", "subject", name=op.f("uq_cases_store_id_kind_subject")),
     )
-    op.create_index("ix_cases_operation_id", "cases", ["operation_id"], unique=False)
+    op.create_index("ix_cases_due_at", "cases", ["due_at"], unique=False)
     op.create_index("ix_cases_payment_collection_id", "cases", ["payment_collection_id"], unique=False)
 
     op.create_table(
