@@ -7,22 +7,19 @@ from a parent that has imported everything and has no threads.
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from databases import Databases
-from invariants import Settled, violations
-from messages import in_a_child
+from children import Tell, in_a_child
 from provider_books import Effect
 from scenarios import SCENARIOS, Scenario
-from stage import CANARIES, SOON, Clock, NeverSettled, Stage, Things
+from stage import SOON, NeverSettled, Stage, Things
+from theatre import Theatre
 
 from kassa import KassaError, failpoints
 from kassa.errors import InternalError
-from kassa_simulator.process import SimulatorProcess
 from kassa_simulator.server.faults import Fault
 
 
@@ -86,49 +83,28 @@ def variants(databases: list[str]) -> list[Variant]:
     ]
 
 
-@dataclass
-class Theatre:
-    """What the runs of one lane share: databases and providers; one run after the other."""
-
-    databases: dict[str, Databases]
-    simulators: dict[str, SimulatorProcess]
-
-    def run(self, crash: Crash) -> Ended:
-        """One run, from a fresh database to the check."""
-        scenario, databases = SCENARIOS[crash.variant.scenario], self.databases[crash.variant.database]
-        offsets = {name: simulator.books.stat().st_size for name, simulator in self.simulators.items()}
-        stage = Stage(databases.fresh(), crash.variant.provider, self.simulators, offsets)
-        ended = Ended(str(crash))
-        begun = in_a_child(lambda tell: _client(stage, scenario, crash, tell))
-        ended.trace, ended.passed = begun.told.get("trace", []), begun.told.get("passed", [])
-        if begun.error or begun.was_killed != (crash.point is not None):
-            ended.violations.append(begun.error or f"the client was not killed: it never came to {crash.point}")
-            return ended
-        things, now = begun.told.get("things", {}), datetime.fromisoformat(begun.told["now"])
-        later = in_a_child(lambda tell: _afterwards(stage, scenario, crash.variant, things, now, tell))
-        ended.passed = sorted({*ended.passed, *later.told.get("passed", [])})
-        ended.violations += [later.error] if later.error else later.told.get("violations", [])
-        ended.violations += self.check(databases, stage)
+def run(theatre: Theatre, crash: Crash) -> Ended:
+    """One run, from a fresh database to the check."""
+    scenario = SCENARIOS[crash.variant.scenario]
+    stage = theatre.stage(crash.variant.database, crash.variant.provider)
+    ended = Ended(str(crash))
+    begun = in_a_child(lambda tell: _client(stage, scenario, crash, tell))
+    ended.trace, ended.passed = begun.told.get("trace", []), begun.told.get("passed", [])
+    if begun.error or begun.was_killed != (crash.point is not None):
+        ended.violations.append(begun.error or f"the client was not killed: it never came to {crash.point}")
         return ended
-
-    def check(self, databases: Databases, stage: Stage) -> list[str]:
-        """The invariants, on what is there now."""
-        for simulator in self.simulators.values():
-            if simulator.control.faults():
-                simulator.control.clear_faults()
-        found = violations(Settled(databases.read(stage.url), stage.effects()))
-        leaked = [canary for canary in CANARIES if databases.holds(stage.url, canary)]
-        return found + [f"the database holds the secret {canary}" for canary in leaked]
-
-
-Tell = Callable[..., None]
+    things, now = begun.told["things"], datetime.fromisoformat(begun.told["now"])
+    later = in_a_child(lambda tell: _afterwards(stage, scenario, crash.variant, things, now, tell))
+    ended.passed = sorted({*ended.passed, *later.told.get("passed", [])})
+    ended.violations += [later.error] if later.error else later.told.get("violations", [])
+    ended.violations += theatre.check(crash.variant.database, stage)
+    return ended
 
 
 def _client(stage: Stage, scenario: Scenario, crash: Crash, tell: Tell) -> None:
     """The process that dies."""
     watcher = Watcher()
     failpoints.watch(watcher)
-    stage.clock = Clock()
     things = scenario.prepare(stage)
     if crash.variant.answer == "lost" and scenario.hook is not None:
         stage.simulator.control.add_fault(Fault.ACT_THEN_CUT, scenario.hook)  # type: ignore[arg-type]
@@ -143,7 +119,7 @@ def _afterwards(stage: Stage, scenario: Scenario, variant: Variant, things: Thin
     """The process that comes later: the client asks again, or does not, and the worker does its work."""
     watcher = Watcher()
     failpoints.watch(watcher)
-    stage.clock = Clock(now)
+    stage.clock.now = now
     found: list[str] = []
     try:
         if variant.client == "returns":
@@ -154,6 +130,8 @@ def _afterwards(stage: Stage, scenario: Scenario, variant: Variant, things: Thin
         stage.settle()
         if variant.client == "returns":
             found += _ask(scenario, stage, things)
+            stage.settle(within=SOON)
+            _let_the_outside_happen(stage)
             stage.settle()
     except NeverSettled as never:
         found.append(str(never))
@@ -174,7 +152,7 @@ def _ask(scenario: Scenario, stage: Stage, things: Things) -> list[str]:
 
 
 @contextmanager
-def errors_are_answers() -> Any:
+def errors_are_answers() -> Iterator[None]:
     """Whatever a client is told, it goes on."""
     try:
         yield

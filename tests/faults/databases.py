@@ -4,8 +4,6 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,92 +20,84 @@ Tables = dict[str, list[Row]]
 
 TABLES = [table.name for table in metadata.sorted_tables]
 
+RUNS_BETWEEN_TRUNCATIONS = 200
+"""To delete a few rows is faster than to truncate, until their remains slow everything down."""
+
 
 class Databases(Protocol):
-    """Where fresh databases come from; one run after the other."""
+    """A database that is fresh again for each run, at the same URL; one run after the other."""
 
     kind: str
+    url: str
 
-    def fresh(self) -> str:
-        """The URL of a database with the schema and nothing else in it."""
+    def renew(self) -> None:
+        """From now on it has the schema and nothing else.  Nobody is connected to it."""
         ...
 
-    def read(self, url: str) -> Tables:
+    def read(self) -> Tables:
         """Everything in it."""
         ...
 
-    def holds(self, url: str, text: str) -> bool:
+    def holds(self, text: str) -> bool:
         """Whether this text stands anywhere in it."""
         ...
 
 
-@dataclass
 class SqliteDatabases:
     """Copies of one file.  As durable as in a shop: nothing is switched off."""
 
-    folder: Path
-    kind: str = "sqlite"
+    kind = "sqlite"
 
-    def __post_init__(self) -> None:
-        self._template = self.folder / "template.db"
-        self._numbers = count()
-        self._last: Path | None = None
+    def __init__(self, folder: Path) -> None:
+        self._template, self._file = folder / "template.db", folder / "shop.db"
+        self.url = f"sqlite:///{self._file}"
         _prepare(f"sqlite:///{self._template}")
+        self.renew()
 
-    def fresh(self) -> str:
-        self._remove_last()
-        self._last = self.folder / f"run{next(self._numbers)}.db"
-        shutil.copy(self._template, self._last)
-        return f"sqlite:///{self._last}"
+    def renew(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
+        shutil.copy(self._template, self._file)
 
-    def read(self, url: str) -> Tables:
-        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+    def read(self) -> Tables:
+        connection = sqlite3.connect(self._file)
         connection.row_factory = sqlite3.Row
         try:
             return {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in TABLES}
         finally:
             connection.close()
 
-    def holds(self, url: str, text: str) -> bool:
-        path = Path(url.removeprefix("sqlite:///"))
-        files = (path, path.with_name(path.name + "-wal"))
+    def holds(self, text: str) -> bool:
+        files = (self._file, self._file.with_name(self._file.name + "-wal"))
         return any(text.encode() in file.read_bytes() for file in files if file.exists())
 
-    def _remove_last(self) -> None:
-        if self._last is not None:
-            for suffix in ("", "-wal", "-shm"):
-                self._last.with_name(self._last.name + suffix).unlink(missing_ok=True)
 
-
-@dataclass
 class PostgresqlDatabases:
     """One database of a server, emptied before each run."""
 
-    url: str
-    kind: str = "postgresql"
+    kind = "postgresql"
 
-    def __post_init__(self) -> None:
-        _prepare(self.url)
-        self._connection = psycopg.connect(self.url, autocommit=True, row_factory=psycopg.rows.dict_row)
+    def __init__(self, url: str) -> None:
+        self.url = url
+        _prepare(url)
+        self._connection = psycopg.connect(url, autocommit=True, row_factory=psycopg.rows.dict_row)
         # History is append-only by triggers, which do not fire for a replica.
         self._connection.execute("SET session_replication_role = replica")
         self._connection.execute("SET synchronous_commit = off")
-        self._empty = "; ".join(f"DELETE FROM {name}" for name in reversed(TABLES))
-        self._used = 0
+        self._runs = 0
 
-    def fresh(self) -> str:
-        self._used += 1
-        if self._used % 500 == 0:
+    def renew(self) -> None:
+        self._runs += 1
+        if self._runs % RUNS_BETWEEN_TRUNCATIONS == 0:
             self._connection.execute(f"TRUNCATE {', '.join(TABLES)}")
         else:
-            self._connection.execute(self._empty)
-        return self.url
+            self._connection.execute("; ".join(f"DELETE FROM {name}" for name in reversed(TABLES)))
 
-    def read(self, url: str) -> Tables:
+    def read(self) -> Tables:
         return {name: self._connection.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES}
 
-    def holds(self, url: str, text: str) -> bool:
-        return any(text in repr(row) for rows in self.read(url).values() for row in rows)
+    def holds(self, text: str) -> bool:
+        return any(text in repr(row) for rows in self.read().values() for row in rows)
 
     def close(self) -> None:
         """End the connection; the server drops the database."""

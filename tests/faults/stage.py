@@ -65,8 +65,8 @@ class NeverSettled(Exception):
 class Clock:
     """A clock that only the run puts forward."""
 
-    def __init__(self, now: datetime | None = None) -> None:
-        self.now = now or datetime.now(UTC)
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
 
     def __call__(self) -> datetime:
         return self.now
@@ -80,24 +80,21 @@ Things = dict[str, str]
 """What a client remembers: the ids that it was given, as text."""
 
 
+def open_engine(url: str, clock: Clock) -> Engine:
+    """The shop's engine on this database; the environment knows the rest."""
+    os.environ["FAULTS_DATABASE"] = url
+    return assemble(parse(SETTINGS), clock=clock)
+
+
 @dataclass
 class Stage:
     """One shop.  ``provider`` is the instance that the run pays with."""
 
-    url: str
+    engine: Engine
+    clock: Clock
     provider: str
     simulators: Mapping[str, SimulatorProcess]
     offsets: Mapping[str, int] = field(default_factory=dict)
-    clock: Clock = field(default_factory=Clock)
-    _engine: Engine | None = None
-
-    @property
-    def engine(self) -> Engine:
-        """This process's engine, opened when it is first needed."""
-        if self._engine is None:
-            os.environ["FAULTS_DATABASE"] = self.url
-            self._engine = assemble(parse(SETTINGS), clock=self.clock)
-        return self._engine
 
     @property
     def provider_id(self) -> str:
