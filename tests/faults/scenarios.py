@@ -4,13 +4,17 @@ A new verb needs one entry here.  A verb of the engine that is in no entry fails
 """
 
 import inspect
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from stage import Stage, Things
 
 from kassa import Engine, KassaError, Money, NewItem
+from kassa.model import ReceivedNotice
+from kassa_simulator.control import NoticeSelection
 from kassa_simulator.server.faults import Fault
 
 Act = Callable[[Stage, Things], object]
@@ -23,13 +27,16 @@ READS = frozenset(
         "close",
         "explain_providers",
         "for_store",
+        "list_cases",
         "list_events",
+        "list_notices",
         "list_operations",
         "list_operations_in_doubt",
         "list_orders",
         "list_payment_providers",
         "list_payments",
         "retrieve_cart",
+        "retrieve_notice",
         "retrieve_payment",
         "retrieve_payment_collection",
         "retrieve_payment_session",
@@ -211,6 +218,68 @@ def a_paid_cart_that_nobody_completes(stage: Stage) -> Things:
     return things
 
 
+def letters(stage: Stage, things: Things) -> Things:
+    """The last message about the payment, as the provider would deliver it."""
+    written = stage.simulator.control.notices(NoticeSelection(payment_id=things["reference"]))[-1]
+    return {"body": written["body"], "headers": json.dumps(written["headers"])}
+
+
+def told(prepare: Prepare) -> Prepare:
+    """As before, and the provider has a message about it."""
+
+    def prepare_message(stage: Stage) -> Things:
+        things = prepare(stage)
+        return things | letters(stage, things)
+
+    return prepare_message
+
+
+def a_wait_that_ended_a_moment_ago(stage: Stage) -> Things:
+    things = stage.session("pending")
+    stage.engine.complete_cart(things["cart"])
+    stage.simulator.control.do("settle", things["reference"])
+    return things
+
+
+def a_capture_elsewhere(stage: Stage) -> Things:
+    """Somebody captures in the provider's dashboard."""
+    things = stage.paid()
+    stage.simulator.control.do("capture", things["reference"], amount=4000, currency="EUR")
+    return things
+
+
+def a_dispute(stage: Stage) -> Things:
+    things = a_capture()(stage)
+    stage.simulator.control.do("open_dispute", things["reference"])
+    return things
+
+
+def money_for_nothing(stage: Stage) -> Things:
+    """A session that was given up is paid after all."""
+    things = stage.session("challenge")
+    stage.engine.complete_cart(things["cart"])
+    stage.engine.delete_payment_session(things["session"])
+    stage.simulator.control.do("settle", things["reference"])
+    return things
+
+
+def received(prepare: Prepare) -> Prepare:
+    """As before, and the message is in our inbox."""
+
+    def prepare_received(stage: Stage) -> Things:
+        things = told(prepare)(stage)
+        (notice,) = receive(stage, things)
+        return things | {"notice": notice.id}
+
+    return prepare_received
+
+
+def a_case(stage: Stage) -> Things:
+    things = received(a_dispute)(stage)
+    stage.engine.apply_notice(things["notice"])
+    return things | {"case": stage.engine.list_cases()[0].id}
+
+
 # What the client calls
 
 
@@ -278,6 +347,25 @@ def work(stage: Stage, _: Things) -> object:
 def look_again(stage: Stage, _: Things) -> object:
     doubtful = stage.engine.list_operations_in_doubt()
     return [stage.engine.look_again(operation.id) for operation in doubtful]
+
+
+def receive(stage: Stage, things: Things) -> tuple[ReceivedNotice, ...]:
+    # It was signed by the provider's clock, which nobody puts forward.
+    arrived = datetime.now(UTC)
+    body, headers = things["body"].encode(), json.loads(things["headers"])
+    return stage.engine.receive_notice(stage.provider_id, body, headers, received_at=arrived)
+
+
+def apply_notice(stage: Stage, things: Things) -> object:
+    return stage.engine.apply_notice(things["notice"])
+
+
+def replay_notice(stage: Stage, things: Things) -> object:
+    return stage.engine.replay_notice(things["notice"])
+
+
+def close_case(stage: Stage, things: Things) -> object:
+    return stage.engine.close_case(things["case"], who="Ada", why="talked to the shopper")
 
 
 def resolve(has_succeeded: bool) -> Act:
@@ -399,3 +487,17 @@ scenario(
     resolve(False),
     "resolve_operation",
 )
+scenario("receive a notice", told(a_wait_that_ended_a_moment_ago), receive, "receive_notice")
+scenario("apply a notice of a wait that ended", received(a_wait_that_ended_a_moment_ago), apply_notice, "apply_notice")
+scenario("apply a notice of a capture elsewhere", received(a_capture_elsewhere), apply_notice, "apply_notice")
+scenario("apply a notice of a dispute", received(a_dispute), work, _WORK)
+scenario("apply a notice of money for nothing", received(money_for_nothing), work, _WORK)
+scenario(
+    "apply a notice of a capture in doubt",
+    received(in_doubt(a_payment(), capture("40.00"), "capture")),
+    apply_notice,
+    "apply_notice",
+    hook="look_up",
+)
+scenario("replay a notice", received(a_wait_that_ended_a_moment_ago), replay_notice, "replay_notice")
+scenario("close a case", a_case, close_case, "close_case")
