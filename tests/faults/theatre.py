@@ -11,7 +11,7 @@ from databases import Databases, SqliteDatabases, postgresql_databases
 from invariants import Settled, violations
 from postgresql_server import PostgreSQLServer
 from scenarios import SCENARIOS
-from stage import CANARIES, CANARY_KEY, CANARY_SECRET, Clock, Stage, open_engine
+from stage import CANARIES, CANARY_KEY, CANARY_SECRET, SOON, Clock, Stage, open_engine
 
 from kassa import Engine, KassaError
 from kassa.store.watched import tell_statements
@@ -80,7 +80,7 @@ class Theatre:
                 stage = self.stage(kind, scenario.providers[0])
                 with suppress(KassaError):
                     scenario.act(stage, scenario.prepare(stage))
-                stage.settle()
+                stage.settle(within=SOON)
             engine.close()
         for simulator in self.simulators.values():
             # Ends every connection to it: two processes must never share one.
