@@ -157,7 +157,7 @@ def facts(draw: st.DrawFn) -> PaymentFacts:
             PaymentFacts,
             provider_reference=references,
             our_reference=st.none() | references,
-            condition=st.sampled_from([None, "open", "authorized", "declined", "canceled", "expired"]),
+            condition=st.sampled_from([None, "open", "pending", "authorized", "declined", "canceled", "expired"]),
             captures=movements,
             refunds=movements,
             disputes=disputes,

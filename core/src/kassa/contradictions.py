@@ -64,7 +64,7 @@ def _in_authorization(operation: Operation, facts: PaymentFacts) -> str | None:
         return f"{promised} is authorized, {operation.amount} was asked for"
     if facts.captured is not None and facts.captured > promised:
         return f"{facts.captured} is captured, only {promised} is authorized"
-    if facts.condition not in (None, "open", "authorized"):
+    if facts.condition not in (None, "open", "pending", "authorized"):
         return f"{promised} is authorized, and yet it is {facts.condition}"
     if facts.refunded or facts.returned or any(dispute.status != "won" for dispute in facts.disputes):
         return f"{promised} is authorized, and some of it is given back or disputed already"

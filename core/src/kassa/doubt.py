@@ -101,6 +101,9 @@ def is_proven_absent(operation: Operation, manifest: Manifest, now: datetime) ->
     """Whether "not there" proves that the last send never had an effect, and never will have."""
     if manifest.look_up is None or manifest.look_up.proves_absence_after is None or operation.last_sent_at is None:
         return False
+    if operation.status is OperationStatus.PENDING:
+        # The provider has said that it has it; that it does not show it any more is a riddle, not a proof.
+        return False
     # A sender holds its lease and may use it to the end.
     return now >= operation.last_sent_at + LEASE + manifest.look_up.proves_absence_after
 
@@ -134,6 +137,8 @@ def _authorization(found: Found) -> Outcome | None:
         return Succeeded(facts=promise_in(facts), data=found.data)
     if facts.condition in ("declined", "canceled", "expired"):
         return Declined(code=facts.condition, reason=f"the provider says that it is {facts.condition}")
+    if facts.condition == "pending":
+        return Pending(facts=facts, action=found.action)
     if found.action is not None:
         return ActionRequired(action=found.action, provider_reference=facts.provider_reference, data=found.data)
     return None

@@ -370,8 +370,9 @@ def _payment_canceled(scene: _Scene, payment: Payment) -> None:
         payments.book_cancel(scene.connection, payment, released, scene.now)
     collection = collections.load(scene.connection, payment.store_id, payment.payment_collection_id)
     if not payment.captured and not payment.capturing and collection.order_id is None:
-        # Nothing was ordered: the collection's place is free for another session.
+        # Nothing was ordered: the collection's place is free for another session, and no order is to be placed any more.
         scene.move_session(SessionStatus.CANCELED)
+        collections.expect_completion(scene.connection, collection.id, None)
 
 
 def _action_required(scene: _Scene, outcome: ActionRequired) -> Operation:

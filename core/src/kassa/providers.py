@@ -13,6 +13,7 @@ from typing import Any, get_args
 import pluggy
 from pydantic import BaseModel
 
+from kassa import failpoints
 from kassa.calls import Calls, Clock, Late, NotAsked, ProviderHealth
 from kassa.config import MISTAKEN, Configuration, ProviderSettings
 from kassa.discovery import Candidate, Catalogue
@@ -158,7 +159,9 @@ class ConfiguredProvider:
     def _answer(self, hook: str, request: Any, expected: tuple[type, ...]) -> Any:
         """On the call's own thread: what the plugin says.  Raises Unsupported and KeyboardInterrupt, nothing else."""
         try:
+            failpoints.passing(f"call:{hook}:before")
             answer = getattr(self._manager.hook, hook)(request=request)
+            failpoints.passing(f"call:{hook}:after")
         except (KeyboardInterrupt, Unsupported):
             raise
         except BaseException as error:  # whatever it is, SystemExit too, the request may have been sent

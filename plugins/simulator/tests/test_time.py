@@ -32,7 +32,7 @@ def test_a_pending_payment_ends_as_its_scenario_says_after_two_days(
     payment_id = shop.created(scenario)
     shop.authorize(payment_id)
     simulator.control.advance_clock(days=1.9)
-    assert shop.look_up(payment_id=payment_id).facts.condition == "open"
+    assert shop.look_up(payment_id=payment_id).facts.condition == "pending"
     simulator.control.advance_clock(days=0.2)
     facts = shop.look_up(payment_id=payment_id).facts
     assert (facts.condition, facts.authorized.minor, facts.captured.minor) == (condition, authorized, captured)

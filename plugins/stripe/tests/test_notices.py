@@ -149,7 +149,7 @@ def test_what_is_signed_but_tells_nothing_about_our_payments_is_no_notice(
         ("requires_payment_method", {"last_payment_error": {"code": "card_declined"}}, "declined"),
         ("requires_confirmation", {}, "open"),
         ("requires_action", {}, "open"),
-        ("processing", {}, "open"),
+        ("processing", {}, "pending"),
         ("requires_capture", {}, "authorized"),
         ("succeeded", {}, "authorized"),
         ("canceled", {"cancellation_reason": "requested_by_customer"}, "canceled"),

@@ -18,8 +18,11 @@ MovementStatus = Literal["pending", "succeeded", "failed"]
 DisputeStatus = Literal["open", "won", "lost"]
 """Where one dispute stands: undecided, decided for the merchant, decided for the shopper."""
 
-PaymentCondition = Literal["open", "authorized", "declined", "canceled", "expired"]
-"""Where the payment as a whole stands at the provider; how much was captured or refunded is an amount, never a word."""
+PaymentCondition = Literal["open", "pending", "authorized", "declined", "canceled", "expired"]
+"""Where the payment as a whole stands at the provider; how much was captured or refunded is an amount, never a word.
+
+``pending``: it was asked to authorize and does not know yet; ``open``: it was not asked, or the shopper has to act.
+"""
 
 
 class Movement(Record):

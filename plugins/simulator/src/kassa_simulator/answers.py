@@ -258,9 +258,9 @@ def data_of(payment: ToldPayment) -> JsonObject:
 
 def _condition_of(payment: ToldPayment) -> PaymentCondition:
     match payment.status:
-        case "created" | "requires_action" | "pending":
+        case "created" | "requires_action":
             return "open"
-        case "authorized" | "declined" | "canceled" | "expired":
+        case "pending" | "authorized" | "declined" | "canceled" | "expired":
             return payment.status
         case _:
             assert_never(payment.status)

@@ -43,6 +43,8 @@ def condition_of(intent: Intent) -> PaymentCondition:
             return "declined"
         case "requires_capture" | "succeeded":
             return "authorized"
+        case "processing":
+            return "pending"
         case "canceled":
             return "expired" if intent.cancellation_reason in EXPIRED else "canceled"
         case _:
