@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from kassa.transitions import OPERATION_MOVES, SESSION_MOVES
+from kassa.transitions import DELIVERY_MOVES, OPERATION_MOVES, SESSION_MOVES
 
 FOLDER = Path(__file__).parents[1] / "docs" / "concepts"
 
@@ -203,7 +203,16 @@ SESSION = Drawing(
     bends={("pending", "pending_authorization"): 150, ("authorized", "canceled"): 110},
 )
 
-DRAWINGS = (OPERATION, SESSION)
+DELIVERY = Drawing(
+    name="delivery",
+    title="The statuses of a delivery, and every move between them",
+    moves=_by_name(DELIVERY_MOVES),
+    places={"new": (140, 130), "retry": (140, 215), "sent": (420, 130), "dead": (420, 215)},
+    group=frozenset({"new", "retry"}),
+    bends={("sent", "new"): -90},
+)
+
+DRAWINGS = (OPERATION, SESSION, DELIVERY)
 
 
 def main() -> None:

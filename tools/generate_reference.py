@@ -5,6 +5,7 @@
 The pages are checked in; tests/test_docs.py fails when one is stale.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -18,10 +19,12 @@ from kassa.cli import COMMANDS, app
 from kassa.config import (
     CartSettings,
     DatabaseSettings,
+    ExtensionSettings,
     ProviderSettings,
     RegionSettings,
     RuleSettings,
     Settings,
+    SubscriberSettings,
 )
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -33,6 +36,8 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("[providers.NAME]", "one for each account at a provider", ProviderSettings),
     ("[regions.ID]", "one for each region", RegionSettings),
     ("[[regions.ID.rules]]", "any number below its region", RuleSettings),
+    ("[subscribers.NAME]", "any number", SubscriberSettings),
+    ("[extensions.NAME]", "any number", ExtensionSettings),
 )
 
 MEANING: Mapping[tuple[type[BaseModel], str], str] = {
@@ -51,6 +56,25 @@ MEANING: Mapping[tuple[type[BaseModel], str], str] = {
         "What happens when the shopper changes to another provider and this one does not confirm that its session is "
         "closed. `wait`: the change is refused for now. `allow`: it goes on, and both might be paid."
     ),
+    (ProviderSettings, "surplus"): (
+        "What is done with money for which nothing is owed any more. `refund`: it is given back. `keep`: a person "
+        "decides."
+    ),
+    (ProviderSettings, "timeout_seconds"): (
+        "How long a caller waits for an answer. Afterwards nobody knows what became of the call; it goes on, and a late "
+        "answer is still taken. At most 90, together with `wait_for_place_seconds`. See "
+        "[when a provider hangs](../operate/when-a-provider-hangs.md)."
+    ),
+    (ProviderSettings, "max_concurrent_calls"): (
+        "How many calls to this provider a process makes at once, those included that nobody waits for any more."
+    ),
+    (ProviderSettings, "wait_for_place_seconds"): (
+        "How long a caller waits when so many are under way; afterwards the call is not sent."
+    ),
+    (ProviderSettings, "circuit_failures"): (
+        "After so many calls in a row that failed, the provider is left alone for a while: calls end at once as not sent."
+    ),
+    (ProviderSettings, "circuit_seconds"): "For how long; then one call finds out whether the provider is back.",
     (RegionSettings, "name"): "What people call the region.",
     (RegionSettings, "currency"): "The one currency of the region, an ISO 4217 code such as `EUR`.",
     (RegionSettings, "countries"): "ISO 3166 codes such as `DE`; each country is in one region only.",
@@ -65,6 +89,21 @@ MEANING: Mapping[tuple[type[BaseModel], str], str] = {
     (RuleSettings, "amount_max"): "Offered up to this amount: decimal text in the region's currency.",
     (RuleSettings, "countries"): "Offered only where the bill goes to one of these countries.",
     (RuleSettings, "customer_groups"): "Offered only to shoppers in one of these groups.",
+    (SubscriberSettings, "url"): (
+        "Where the requests go: `https`, a public address. May be written as `env:NAME` or `file:PATH`."
+    ),
+    (SubscriberSettings, "secret"): (
+        "What signs them: `whsec_` and the base64 of 24 to 64 random bytes, or text of as many; written as `env:NAME` or "
+        "`file:PATH`, never as itself."
+    ),
+    (SubscriberSettings, "previous_secret"): "Signs as well, while receivers still verify with the old one.",
+    (SubscriberSettings, "events"): (
+        "Which [events](../integrate/events.md) it is told: names, beginnings of names such as `payment.*`, or `*`."
+    ),
+    (SubscriberSettings, "timeout_seconds"): "How long one request may take in all, up to 60 seconds.",
+    (SubscriberSettings, "allow_private"): "Also addresses that are not public, and plain `http`.",
+    (ExtensionSettings, "plugin"): "The name of an installed [extension](../integrate/events.md#write-an-extension).",
+    (ExtensionSettings, "options"): "What the extension takes; the extension validates it. Secrets as for providers.",
     (RuleSettings, "reason"): "What people are told where the rule leaves the provider out.",
 }
 """What each key means; a key without an entry stops the generator."""
@@ -110,6 +149,12 @@ def _default(field: FieldInfo) -> str:
             return "none"
         case str():
             return f'`"{field.default}"`'
+        case bool():
+            return f"`{str(field.default).lower()}`"
+        case int() | float():
+            return f"`{field.default:g}`"
+        case (*entries,) if entries:
+            return f"`{json.dumps(entries)}`"
         case _:
             return "empty"
 
@@ -128,7 +173,7 @@ def _type(annotation: Any) -> str:
         )
     if origin is dict:
         return "table" if arguments[1] is JsonValue else f"table of {_type(arguments[1])}"
-    return {str: "text"}[annotation]
+    return {str: "text", bool: "true or false", int: "whole number", float: "number"}[annotation]
 
 
 def command_line_page() -> str:
@@ -158,7 +203,8 @@ def _as_used(argument: Any) -> str:
 
 def _name(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        return f"`{parameter.metavar}`"
+        # A bar would end the cell of the table, also inside of code.
+        return f"`{parameter.metavar}`".replace("|", "\\|")
     takes = "" if parameter.is_flag else f" {parameter.metavar or 'N'}"
     return ", ".join(f"`{option}{takes}`" for option in parameter.opts)
 

@@ -55,6 +55,27 @@ def test_a_good_configuration_is_read() -> None:
             "kassa.toml:5: providers.default.plugn: unknown key; did you mean 'plugin'?",
         ),
         (
+            'plugin = "system"',
+            'plugin = "system"\ntimeout_seconds = 90',
+            "kassa.toml:6: providers.default.timeout_seconds: with wait_for_place_seconds it comes to 91; expected at most "
+            "90, because recovery takes a call over after 120",
+        ),
+        (
+            'plugin = "system"',
+            'plugin = "system"\ntimeout_seconds = 0',
+            "kassa.toml:6: providers.default.timeout_seconds: Input should be greater than 0",
+        ),
+        (
+            'plugin = "system"',
+            'plugin = "system"\nwait_for_place_seconds = inf',
+            "kassa.toml:6: providers.default.wait_for_place_seconds: Input should be a finite number",
+        ),
+        (
+            'plugin = "system"',
+            'plugin = "system"\nmax_concurrent_calls = 0',
+            "kassa.toml:6: providers.default.max_concurrent_calls: Input should be greater than or equal to 1",
+        ),
+        (
             'currency = "EUR"',
             'currency = "EURO"',
             "kassa.toml:9: regions.eu.currency: 'EURO' is not a currency that can be paid with; "

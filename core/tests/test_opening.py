@@ -130,3 +130,9 @@ def test_a_reference_to_what_is_no_database_url_is_a_mistake(monkeypatch: pytest
         opening.assemble(config.parse('[database]\nurl = "env:SHOP_DATABASE"\n'))
     assert str(caught.value).startswith("kassa.toml:2: database.url: stands for what is no database URL")
     assert "hunter2" not in str(caught.value)
+
+
+def test_opening_reports_every_mistake_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        opening.assemble(config.parse('[database]\nurl = "sqlite://"\n\n[carts]\ndriver = "nobodys"\n'))
+    assert [mistake.field for mistake in caught.value.mistakes] == ["database.url", "carts.driver"]

@@ -1,12 +1,17 @@
 """Configured providers: examined at the start, contained in every call."""
 
+import logging
+import threading
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
 import pytest
 
 from kassa import config, providers
 from kassa.errors import ConfigurationError, InternalError
 from kassa.providers import ConfiguredProvider
 from kassa.store.database import Database
-from kassa_sdk import Declined, InitiateRequest, Money, NotSent, Succeeded, Unknown
+from kassa_sdk import Declined, InitiateRequest, ListPaymentsRequest, Money, NotSent, Outcome, Succeeded, Unknown
 
 from .conftest import PROVIDER, Install
 
@@ -185,6 +190,18 @@ def test_a_hook_that_is_not_implemented_is_not_sent(install: Install, hook: str)
     assert load().call(hook, REQUEST) == NotSent(cause=f"kassa-acme 1.2.3 does not implement {hook}")
 
 
+@pytest.mark.parametrize("answer", ["Declined(code='no', reason='no')", "()", "None"])
+def test_a_list_that_is_no_page_is_unknown_and_never_an_empty_list(install: Install, answer: str) -> None:
+    hook = f"    @hookimpl\n    def list_payments(self, request): return {answer}\n"
+    install(
+        "kassa-acme", PROVIDER.replace("    @hookimpl\n    def authorize", hook + "    @hookimpl\n    def authorize")
+    )
+    now = datetime.now(UTC)
+    outcome = load().list_payments(ListPaymentsRequest(since=now, until=now))
+    assert isinstance(outcome, Unknown)
+    assert "answered list_payments with" in outcome.cause
+
+
 def test_whoever_asks_the_shopper_to_act_implements_the_hook_that_hears_of_it(install: Install) -> None:
     answer = "return ActionRequired(action=Redirect(url='https://acme.example'), provider_reference='acme-1')"
     install("kassa-acme", PROVIDER.replace('return Declined(code="no", reason="Acme says no to everybody")', answer))
@@ -198,6 +215,127 @@ def test_an_interrupt_at_the_keyboard_ends_the_host(install: Install) -> None:
     install("kassa-acme", PROVIDER.replace(answer, "raise KeyboardInterrupt"))
     with pytest.raises(KeyboardInterrupt):
         load().call("authorize", REQUEST)
+
+
+CONTEXT: ContextVar[str] = ContextVar("test_context", default="none")
+DECLINES = 'return Declined(code="no", reason="Acme says no to everybody")'
+SOON = 30.0
+
+
+def test_what_is_in_the_caller_s_context_is_there_in_the_hook(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kassa_sdk.test_context", CONTEXT, raising=False)
+    answer = "import kassa_sdk; return Declined(code='no', reason=kassa_sdk.test_context.get())"
+    install("kassa-acme", PROVIDER.replace(DECLINES, answer))
+    token = CONTEXT.set("a trace")
+    assert load().call("authorize", REQUEST) == Declined(code="no", reason="a trace")
+    CONTEXT.reset(token)
+
+
+class Gate:
+    """Holds the hook ``authorize`` of a provider back until it is opened."""
+
+    def __init__(self, install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.opened = threading.Event()
+        monkeypatch.setattr("kassa_sdk.test_gate", self.opened, raising=False)
+        install("kassa-acme", PROVIDER.replace(DECLINES, f"import kassa_sdk; kassa_sdk.test_gate.wait(30); {DECLINES}"))
+
+
+@pytest.fixture
+def gate(install: Install, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """A provider that hangs at ``authorize``."""
+    return Gate(install, monkeypatch)
+
+
+def settings(**written: float) -> str:
+    """The provider's block with these settings."""
+    return "\n".join(['[providers.shop]\nplugin = "acme"', *(f"{key} = {value}" for key, value in written.items())])
+
+
+def test_a_call_that_does_not_answer_in_time_is_unknown_and_its_answer_is_taken_when_it_comes(gate: Gate) -> None:
+    provider = load(settings(timeout_seconds=0.05))
+    heard, came = [], threading.Event()
+
+    def late(outcome: Outcome) -> None:
+        heard.append((outcome, threading.current_thread().name))
+        came.set()
+
+    cause = "pp_acme_shop did not answer authorize within 0.05 seconds"
+    assert provider.call("authorize", REQUEST, late) == Unknown(cause=cause)
+    assert (heard, provider.health.calls_under_way) == ([], 1)
+    gate.opened.set()
+    assert came.wait(SOON)
+    assert heard == [(Declined(code="no", reason="Acme says no to everybody"), "pp_acme_shop 1")]
+
+
+def test_an_answer_that_comes_after_the_close_is_dropped(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+    provider = load(settings(timeout_seconds=0.05))
+    heard: list[Outcome] = []
+    provider.call("authorize", REQUEST, heard.append)
+    provider.close()
+    with caplog.at_level(logging.WARNING, "kassa.providers"):
+        gate.opened.set()
+        while provider.health.calls_under_way:
+            pass
+    assert heard == []
+    assert caplog.messages[-1] == (
+        "this answer of pp_acme_shop comes after the close and is dropped; recovery asks again"
+    )
+
+
+def test_an_answer_that_cannot_be_taken_is_logged_and_harms_nobody(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = load(settings(timeout_seconds=0.05))
+
+    def late(_outcome: Outcome) -> None:
+        raise ValueError
+
+    provider.call("authorize", REQUEST, late)
+    gate.opened.set()
+    while provider.health.calls_under_way:
+        pass
+    assert caplog.messages[-1] == "this answer of pp_acme_shop was not merged (ValueError); recovery asks again"
+    assert isinstance(provider.call("initiate", REQUEST), Succeeded)
+
+
+def test_when_all_its_calls_are_under_way_the_next_one_is_not_sent(gate: Gate) -> None:
+    provider = load(settings(timeout_seconds=0.05, max_concurrent_calls=1, wait_for_place_seconds=0.01))
+    provider.call("authorize", REQUEST)
+    cause = "pp_acme_shop is busy: 1 calls to it are under way, its most at once"
+    assert provider.call("initiate", REQUEST) == NotSent(cause=cause)
+    gate.opened.set()
+
+
+def test_one_that_hangs_takes_no_place_from_another_account_of_the_same_plugin(gate: Gate) -> None:
+    one = settings(timeout_seconds=0.05, max_concurrent_calls=1, wait_for_place_seconds=0)
+    loaded = providers.load(config.parse(f"{one}\n{one.replace('shop', 'other')}"))
+    loaded["pp_acme_shop"].call("authorize", REQUEST)
+    assert isinstance(loaded["pp_acme_other"].call("initiate", REQUEST), Succeeded)
+    gate.opened.set()
+
+
+BROKEN = PROVIDER.replace(DECLINES, "raise ValueError('boom')")
+
+
+def test_after_failures_in_a_row_the_provider_is_left_alone_and_the_call_is_not_sent(install: Install) -> None:
+    install("kassa-acme", BROKEN)
+    provider = load(settings(circuit_failures=2))
+    assert [type(provider.call("authorize", REQUEST)) for _ in range(3)] == [Unknown, Unknown, NotSent]
+    refused = provider.call("initiate", REQUEST)
+    assert isinstance(refused, NotSent)
+    assert refused.cause.startswith("the circuit of pp_acme_shop is open since ")
+    assert provider.health.circuit_open_since is not None
+
+
+@pytest.mark.parametrize("answer", [DECLINES, "raise Unsupported('not in parts')"])
+def test_a_provider_that_says_no_is_not_left_alone(install: Install, answer: str) -> None:
+    install("kassa-acme", PROVIDER.replace(DECLINES, answer))
+    provider = load(settings(circuit_failures=1))
+    first, second = (provider.call("authorize", REQUEST) for _ in range(2))
+    assert first == second
+    assert provider.health.circuit_open_since is None
 
 
 def test_a_provider_is_never_called_inside_a_transaction(install: Install, database_url: str) -> None:

@@ -1,7 +1,10 @@
 """Verdicts: who is offered, and every reason why not."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from kassa.model import ProviderSwitch
 from kassa.regions import Circumstances, Region, Rule, judge
 from kassa_sdk import AmountLimits, Idempotency, Manifest, Money
 
@@ -75,3 +78,29 @@ def test_every_reason_is_told_at_once() -> None:
     region = REGION.model_copy(update={"rules": (ruled,)})
     declared = manifest(currencies=frozenset({"USD"}), countries=frozenset({"FR"}))
     assert len(reasons(region, declared, amount=Money(2, "EUR"), country="DE")) == 3
+
+
+@pytest.mark.parametrize(
+    ("provider_id", "region_id", "is_on_again", "reasons"),
+    [
+        ("pp_acme_acme", None, False, ("switched off everywhere: an outage",)),
+        ("pp_acme_acme", "eu", False, ("switched off in region eu: an outage",)),
+        ("pp_acme_acme", "jp", False, ()),
+        ("pp_other_other", None, False, ()),
+        ("pp_acme_acme", None, True, ()),
+    ],
+)
+def test_a_switch_speaks_against_its_provider_where_it_is_off(
+    provider_id: str, region_id: str | None, is_on_again: bool, reasons: tuple[str, ...]
+) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    switch = ProviderSwitch(
+        id="switch_1",
+        provider_id=provider_id,
+        region_id=region_id,
+        reason="an outage",
+        off_by="Ada",
+        off_at=now,
+        on_at=now if is_on_again else None,
+    )
+    assert judge(REGION, "pp_acme_acme", manifest(), Circumstances(), [switch]).reasons == reasons

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from kassa_sdk import Money, Movement, PaymentFacts
+from kassa_sdk import Dispute, Money, Movement, PaymentFacts
 
-TOTALS = ["authorized", "captured", "refunded", "returned", "disputed"]
+TOTALS = ["authorized", "captured", "refunded", "returned"]
 MOVEMENTS = ["captures", "refunds"]
 
 
@@ -22,6 +22,18 @@ def test_a_negative_movement_is_refused(movements: str) -> None:
         PaymentFacts(provider_reference="pi_1", **{movements: (movement,)})  # type: ignore[arg-type]
 
 
+def test_a_negative_dispute_is_refused() -> None:
+    dispute = Dispute(provider_reference="dp_1", amount=Money(-1, "EUR"), status="open")
+    with pytest.raises(ValidationError, match="never negative"):
+        PaymentFacts(provider_reference="pi_1", disputes=(dispute,))
+
+
+def test_a_dispute_in_another_currency_than_its_payment_is_refused() -> None:
+    dispute = Dispute(provider_reference="dp_1", amount=Money(1, "USD"), status="lost")
+    with pytest.raises(ValidationError, match="one currency"):
+        PaymentFacts(provider_reference="pi_1", captured=Money(1, "EUR"), disputes=(dispute,))
+
+
 @pytest.mark.parametrize("total", TOTALS)
 @pytest.mark.parametrize("movements", MOVEMENTS)
 def test_two_currencies_in_one_payment_are_refused(total: str, movements: str) -> None:
@@ -36,23 +48,26 @@ def test_a_total_that_was_not_told_is_none_and_not_zero() -> None:
     assert PaymentFacts(provider_reference="pi_1", captured=Money.zero("EUR")).captured == Money.zero("EUR")
 
 
-def test_amounts_are_all_totals_and_all_movements() -> None:
+def test_amounts_are_all_totals_all_movements_and_all_disputes() -> None:
     facts = PaymentFacts(
         provider_reference="pi_1",
         authorized=Money(5, "EUR"),
         captured=Money(4, "EUR"),
         captures=(Movement(provider_reference="ch_1", amount=Money(4, "EUR")),),
         refunds=(Movement(provider_reference="re_1", amount=Money(2, "EUR")),),
+        disputes=(Dispute(provider_reference="dp_1", amount=Money(1, "EUR"), status="open"),),
     )
-    assert [amount.minor for amount in facts.amounts()] == [5, 4, 4, 2]
+    assert [amount.minor for amount in facts.amounts()] == [5, 4, 4, 2, 1]
 
 
 @pytest.mark.parametrize("reference", ["", None])
-def test_facts_and_movements_name_what_they_are_about(reference: object) -> None:
+def test_facts_movements_and_disputes_name_what_they_are_about(reference: object) -> None:
     with pytest.raises(ValidationError):
         PaymentFacts(provider_reference=reference)  # type: ignore[arg-type]
     with pytest.raises(ValidationError):
         Movement(provider_reference=reference, amount=Money(1, "EUR"))  # type: ignore[arg-type]
+    with pytest.raises(ValidationError):
+        Dispute(provider_reference=reference, amount=Money(1, "EUR"), status="open")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def test_the_hooks_are_those_of_the_contract() -> None:
         "refund",
         "cancel",
         "look_up",
+        "list_payments",
         "read_notice",
         "create_account_holder",
         "save_payment_method",

@@ -27,7 +27,7 @@ def test_a_manifest_that_declares_nothing_says_no_to_everything() -> None:
     smallest = manifest()
     assert (smallest.captures, smallest.refunds, smallest.cancel) == (Portions.NONE, Portions.NONE, False)
     assert (smallest.settles_later, smallest.actions, smallest.look_up) == (False, frozenset(), None)
-    assert (smallest.notices, smallest.account_holders) == ("none", False)
+    assert (smallest.lists_payments, smallest.notices, smallest.account_holders) == (False, "none", False)
     assert smallest.required_hooks() == SMALLEST
 
 
@@ -41,6 +41,7 @@ def test_a_manifest_that_declares_nothing_says_no_to_everything() -> None:
         ({"refunds": Portions.FULL}, {"refund"}),
         ({"cancel": True}, {"cancel"}),
         ({"look_up": LookUp(by=frozenset({"attempt_key"}))}, {"look_up"}),
+        ({"lists_payments": True}, {"list_payments"}),
         ({"notices": "signed"}, {"read_notice"}),
         ({"notices": "id_only"}, {"read_notice"}),
         ({"account_holders": True}, SAVED_METHOD_HOOKS),
@@ -59,6 +60,7 @@ def test_a_manifest_that_says_yes_to_everything_requires_every_hook_but_update()
         refunds=Portions.MULTIPLE,
         cancel=True,
         look_up=LookUp(by=frozenset({"our_reference"})),
+        lists_payments=True,
         notices="signed",
         account_holders=True,
     )

@@ -19,6 +19,7 @@ from kassa_sdk import (
     Action,
     DeleteOutcome,
     ListOutcome,
+    ListPaymentsOutcome,
     LookUpOutcome,
     Money,
     Outcome,
@@ -35,6 +36,7 @@ UNIONS = {
     "Action": Action,
     "Outcome": Outcome,
     "LookUpOutcome": LookUpOutcome,
+    "ListPaymentsOutcome": ListPaymentsOutcome,
     "AccountHolderOutcome": AccountHolderOutcome,
     "SaveOutcome": SaveOutcome,
     "ListOutcome": ListOutcome,
@@ -140,15 +142,25 @@ def facts(draw: st.DrawFn) -> PaymentFacts:
         ),
         max_size=2,
     ).map(tuple)
-    totals = {name: st.none() | amount for name in ("authorized", "captured", "refunded", "returned", "disputed")}
+    disputes = st.lists(
+        st.builds(
+            kassa_sdk.Dispute,
+            provider_reference=references,
+            amount=amount,
+            status=st.sampled_from(["open", "won", "lost"]),
+        ),
+        max_size=2,
+    ).map(tuple)
+    totals = {name: st.none() | amount for name in ("authorized", "captured", "refunded", "returned")}
     return draw(
         st.builds(
             PaymentFacts,
             provider_reference=references,
             our_reference=st.none() | references,
-            condition=st.sampled_from([None, "open", "authorized", "declined", "canceled", "expired"]),
+            condition=st.sampled_from([None, "open", "pending", "authorized", "declined", "canceled", "expired"]),
             captures=movements,
             refunds=movements,
+            disputes=disputes,
             **totals,
         )
     )

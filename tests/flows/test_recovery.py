@@ -270,3 +270,49 @@ def test_what_a_provider_that_is_not_configured_any_more_has_in_doubt_waits_and_
     clock.forward(minutes=5)
     (settled,) = timed.engine.work().operations
     assert settled.status is OperationStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("verb", ["capture", "refund"])
+def test_what_the_provider_takes_its_time_for_is_not_taken_for_what_never_happened(
+    timed: Shop, clock: Clock, verb: str
+) -> None:
+    payment = timed.paid("100.00", scenario=f"{verb}_pending")
+    if verb == "refund":
+        timed.engine.capture_payment(payment.id)
+    getattr(timed.engine, f"{verb}_payment")(payment.id)
+    for _ in range(3):
+        clock.forward(days=1)
+        timed.engine.work()
+    assert last_operation(timed.engine, payment.payment_collection_id).status is OperationStatus.PENDING
+    after = timed.engine.retrieve_payment(payment.id).payment
+    assert (after.capturing if verb == "capture" else after.refunding) == Money.parse("100.00", "EUR")
+
+
+def test_a_pending_authorization_whose_answer_was_lost_is_pending_also_without_keys(
+    keyless: Shop, clock: Clock
+) -> None:
+    cart = keyless.cart()
+    session = keyless.session(cart, "pending")
+    keyless.simulator.control.add_fault(Fault.ACT_THEN_CUT, "authorize")
+    assert isinstance(keyless.engine.complete_cart(cart.id), Processing)
+    for _ in range(3):
+        clock.forward(days=1)
+        keyless.engine.work()
+    assert keyless.engine.retrieve_payment_session(session.id).status is SessionStatus.PENDING_AUTHORIZATION
+    keyless.simulator.control.do("settle", session.provider_reference or "")
+    for _ in range(3):
+        clock.forward(days=2)
+        keyless.engine.work()
+    assert [order.cart_id for order in keyless.engine.list_orders()] == [cart.id]
+
+
+def test_a_payment_that_was_canceled_before_the_order_leaves_the_worker_nothing_to_do(
+    timed: Shop, clock: Clock
+) -> None:
+    cart = timed.cart()
+    session = timed.session(cart)
+    timed.engine.authorize_payment_session(session.id)
+    timed.engine.cancel_payment(timed.collection_of(cart).payments[0].id)
+    clock.forward(days=1)
+    worked = timed.engine.work()
+    assert (worked.operations, worked.carts) == ((), ())

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kassa.answers import IdempotencyKey
     from kassa.asynchronous import AsyncEngine
     from kassa.carts import NewItem
     from kassa.checkout import ActionNeeded, Completion, OrderPlaced, Processing, Refused
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         Conflict,
         InvalidData,
         KassaError,
+        KeyReused,
         NotAllowed,
         NotFound,
         PaymentDeclined,
@@ -28,12 +30,14 @@ if TYPE_CHECKING:
         ProviderUnavailable,
         StillProcessing,
         StoreUnavailable,
+        Unverified,
     )
     from kassa.opening import open
     from kassa.regions import Circumstances
     from kassa_sdk import Address, Customer, Money, Shopper
 
 _HOMES = {
+    "kassa.answers": ("IdempotencyKey",),
     "kassa.asynchronous": ("AsyncEngine",),
     "kassa.carts": ("NewItem",),
     "kassa.checkout": ("ActionNeeded", "Completion", "OrderPlaced", "Processing", "Refused"),
@@ -45,6 +49,7 @@ _HOMES = {
         "Conflict",
         "InvalidData",
         "KassaError",
+        "KeyReused",
         "NotAllowed",
         "NotFound",
         "PaymentDeclined",
@@ -52,6 +57,7 @@ _HOMES = {
         "ProviderUnavailable",
         "StillProcessing",
         "StoreUnavailable",
+        "Unverified",
     ),
     "kassa.opening": ("open",),
     "kassa.regions": ("Circumstances",),
@@ -71,8 +77,10 @@ __all__ = [
     "Conflict",
     "Customer",
     "Engine",
+    "IdempotencyKey",
     "InvalidData",
     "KassaError",
+    "KeyReused",
     "Money",
     "NewItem",
     "NotAllowed",
@@ -86,6 +94,7 @@ __all__ = [
     "Shopper",
     "StillProcessing",
     "StoreUnavailable",
+    "Unverified",
     "open",
 ]
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 
 from kassa.config_file import ConfigFile, Location, has
 from kassa.errors import ConfigurationError, Mistake
+from kassa.intents import LEASE, LONGEST_CALL
 from kassa_sdk import Money, MoneyError, exponent_of
 
 MISTAKEN = "mistaken"
@@ -59,6 +60,17 @@ class ProviderSettings(_Section):
     plugin: str = Field(pattern=_NAME)
     options: dict[str, JsonValue] = {}
     if_close_unconfirmed: Literal["wait", "allow"] = "wait"
+    surplus: Literal["refund", "keep"] = "refund"
+    timeout_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    max_concurrent_calls: int = Field(default=16, ge=1, le=1000)
+    wait_for_place_seconds: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    circuit_failures: int = Field(default=5, ge=1, le=10_000)
+    circuit_seconds: float = Field(default=30.0, gt=0, le=3600)
+
+    @property
+    def longest_call_seconds(self) -> float:
+        """How long a caller waits at most."""
+        return self.wait_for_place_seconds + self.timeout_seconds
 
 
 class RuleSettings(_Section):
@@ -83,6 +95,24 @@ class RegionSettings(_Section):
     place_order: dict[str, Literal["authorized", "pending"]] = {}
 
 
+class SubscriberSettings(_Section):
+    """An address of yours that is told events over HTTP, in signed requests."""
+
+    url: str
+    secret: str
+    previous_secret: str | None = None
+    events: tuple[str, ...] = Field(default=("*",), min_length=1)
+    timeout_seconds: float = Field(default=10.0, gt=0, le=60)
+    allow_private: bool = False
+
+
+class ExtensionSettings(_Section):
+    """A plugin that listens: it is told events, and may speak against offering a provider."""
+
+    plugin: str = Field(pattern=_NAME)
+    options: dict[str, JsonValue] = {}
+
+
 class Settings(BaseSettings):
     """The whole configuration."""
 
@@ -98,6 +128,8 @@ class Settings(BaseSettings):
     carts: CartSettings = CartSettings()
     providers: dict[str, ProviderSettings] = {}
     regions: dict[str, RegionSettings] = {}
+    subscribers: dict[str, SubscriberSettings] = {}
+    extensions: dict[str, ExtensionSettings] = {}
 
     @classmethod
     def settings_customise_sources(
@@ -110,6 +142,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment goes before the file; nothing else is read."""
         return env_settings, init_settings
+
+
+_NAMED_SECTIONS: Mapping[str, type[BaseModel]] = {
+    "providers": ProviderSettings,
+    "regions": RegionSettings,
+    "subscribers": SubscriberSettings,
+    "extensions": ExtensionSettings,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +291,8 @@ def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
         ("carts",): CartSettings,
     }
     depth_of_instances, depth_of_rules = 2, 3
-    if len(names) == depth_of_instances:
-        sections[names] = ProviderSettings if names[0] == "providers" else RegionSettings
+    if len(names) == depth_of_instances and names[0] in _NAMED_SECTIONS:
+        sections[names] = _NAMED_SECTIONS[names[0]]
     if len(names) == depth_of_rules:
         sections[names] = RuleSettings
     model = sections.get(names)
@@ -260,7 +300,7 @@ def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
 
 
 def _cross_check(settings: Settings, file: ConfigFile) -> list[Mistake]:
-    mistakes = [*_check_database(settings, file), *_check_names(settings, file)]
+    mistakes = [*_check_database(settings, file), *_check_names(settings, file), *_check_timeouts(settings, file)]
     countries: dict[str, str] = {}
     for region_id, region in settings.regions.items():
         mistakes += _check_region(region_id, region, settings, file)
@@ -308,10 +348,23 @@ def _check_names(settings: Settings, file: ConfigFile) -> Iterator[Mistake]:
     for section, names, what in (
         ("providers", settings.providers, "an instance"),
         ("regions", settings.regions, "a region"),
+        ("subscribers", settings.subscribers, "a subscriber"),
+        ("extensions", settings.extensions, "an extension"),
     ):
         for name in names:
             if not re.fullmatch(_NAME, name):
                 yield file.mistake((section, name), f"{what} is named with {_NAME_IN_WORDS}")
+
+
+def _check_timeouts(settings: Settings, file: ConfigFile) -> Iterator[Mistake]:
+    longest = LONGEST_CALL.total_seconds()
+    for instance, provider in settings.providers.items():
+        if provider.longest_call_seconds > longest:
+            message = (
+                f"with wait_for_place_seconds it comes to {provider.longest_call_seconds:g}; expected at most {longest:g}, "
+                f"because recovery takes a call over after {LEASE.total_seconds():g}"
+            )
+            yield file.mistake(("providers", instance, "timeout_seconds"), message)
 
 
 def _check_region(region_id: str, region: RegionSettings, settings: Settings, file: ConfigFile) -> list[Mistake]:

@@ -15,7 +15,6 @@ from kassa_sdk import (
     Declined,
     Found,
     Manifest,
-    Money,
     Movement,
     Outcome,
     PaymentFacts,
@@ -102,14 +101,17 @@ def is_proven_absent(operation: Operation, manifest: Manifest, now: datetime) ->
     """Whether "not there" proves that the last send never had an effect, and never will have."""
     if manifest.look_up is None or manifest.look_up.proves_absence_after is None or operation.last_sent_at is None:
         return False
+    if operation.status is OperationStatus.PENDING:
+        # The provider has said that it has it; that it does not show it any more is a riddle, not a proof.
+        return False
     # A sender holds its lease and may use it to the end.
     return now >= operation.last_sent_at + LEASE + manifest.look_up.proves_absence_after
 
 
-def verdict(operation: Operation, found: Found, manifest: Manifest, booked: Money) -> Outcome | None:
-    """What these facts say about this operation, in the words of an answer; None when its effect is not there.
+def verdict(operation: Operation, found: Found) -> Outcome | None:
+    """What the payment as a whole says about this operation, in the words of an answer; None when it does not tell.
 
-    ``booked`` is the total of this kind that our books hold already.
+    Captures and refunds are told one by one beside it.
     """
     facts = found.facts
     match operation.kind:
@@ -117,15 +119,9 @@ def verdict(operation: Operation, found: Found, manifest: Manifest, booked: Mone
             return Succeeded(facts=_without_totals(facts), data=found.data)
         case OperationKind.AUTHORIZE:
             return _authorization(found)
-        case OperationKind.CAPTURE:
-            own = _own_movement(operation, facts.captures, (facts.captured, booked), manifest)
-            return None if own is None else _movement(own, facts.model_copy(update={"captures": (own,)}))
-        case OperationKind.REFUND:
-            own = _own_movement(operation, facts.refunds, (facts.refunded, booked), manifest)
-            return None if own is None else _movement(own, facts.model_copy(update={"refunds": (own,)}))
         case OperationKind.CANCEL:
             return Succeeded(facts=facts) if facts.condition in ("canceled", "expired", "declined") else None
-        case OperationKind.UPDATE:
+        case OperationKind.CAPTURE | OperationKind.REFUND | OperationKind.UPDATE:
             return None
         case _:
             assert_never(operation.kind)
@@ -138,12 +134,39 @@ def _without_totals(facts: PaymentFacts) -> PaymentFacts:
 def _authorization(found: Found) -> Outcome | None:
     facts = found.facts
     if facts.authorized or facts.captured:
-        return Succeeded(facts=facts, data=found.data)
+        return Succeeded(facts=promise_in(facts), data=found.data)
     if facts.condition in ("declined", "canceled", "expired"):
         return Declined(code=facts.condition, reason=f"the provider says that it is {facts.condition}")
+    if facts.condition == "pending":
+        return Pending(facts=facts, action=found.action)
     if found.action is not None:
         return ActionRequired(action=found.action, provider_reference=facts.provider_reference, data=found.data)
     return None
+
+
+def promise_in(facts: PaymentFacts) -> PaymentFacts:
+    """What these facts say about the authorization alone: whatever came after it is merged after it.
+
+    A single capture of all without a key is the other half of an immediate sale.
+    """
+    taken = [movement for movement in facts.captures if movement.status == "succeeded"]
+    is_sale = len(taken) == len(facts.captures) == 1 and taken[0].attempt_key is None
+    promised = facts.authorized or facts.captured
+    sale = {"captured": facts.captured, "captures": facts.captures} if is_sale and taken[0].amount == promised else {}
+    return PaymentFacts(
+        provider_reference=facts.provider_reference,
+        our_reference=facts.our_reference,
+        condition="authorized",
+        authorized=promised,
+        **sale,
+    )
+
+
+def outcome_of(movement: Movement, facts: PaymentFacts) -> Outcome:
+    """What is said about one capture or refund of ours, in the words of an answer to it alone."""
+    alone = {"captures": (), "refunds": ()}
+    kind = "captures" if movement in facts.captures else "refunds"
+    return _movement(movement, facts.model_copy(update=alone | {kind: (movement,)}))
 
 
 def _movement(own: Movement, facts: PaymentFacts) -> Outcome:
@@ -156,19 +179,3 @@ def _movement(own: Movement, facts: PaymentFacts) -> Outcome:
             return Declined(code="failed", reason="the provider says that it failed")
         case _:
             assert_never(own.status)
-
-
-def _own_movement(
-    operation: Operation, movements: tuple[Movement, ...], totals: tuple[Money | None, Money], manifest: Manifest
-) -> Movement | None:
-    for movement in movements:
-        if movement.attempt_key == operation.attempt_key:
-            return movement
-    if manifest.idempotency.keys != "none":
-        return None
-    # A provider without keys: it must be ours when exactly our amount is there and not in our books.
-    total, booked = totals
-    if total is None or operation.amount is None or total != booked + operation.amount:
-        return None
-    keyless = [each for each in movements if each.attempt_key is None and each.amount == operation.amount]
-    return keyless[-1].model_copy(update={"attempt_key": operation.attempt_key}) if keyless else None

@@ -3,21 +3,59 @@
 cart → payment collection → payment session → complete cart → capture, refund, cancel
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from sqlalchemy import Connection
 
-from kassa import authorization, carts, checkout, payment_collections, recovery, sessions, settlement
+from kassa import (
+    authorization,
+    carts,
+    cases,
+    checkout,
+    idempotency,
+    notices,
+    outbox,
+    payment_collections,
+    reconciliation,
+    recovery,
+    reloading,
+    sessions,
+    settlement,
+    switches,
+)
+from kassa.answers import IdempotencyKey
+from kassa.calls import ProviderHealth
 from kassa.checkout import Completion
 from kassa.errors import InvalidData
-from kassa.model import Cart, Event, Operation, Order, Payment, PaymentCollection, PaymentLedger, PaymentSession
+from kassa.model import (
+    Cart,
+    Case,
+    CaseStatus,
+    Delivery,
+    Event,
+    Operation,
+    Order,
+    Payment,
+    PaymentCollection,
+    PaymentLedger,
+    PaymentSession,
+    ProviderSwitch,
+    ReceivedNotice,
+    Reconciliation,
+)
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict
-from kassa.store import collections, events, operations, payments
-from kassa.store import sessions as stored_sessions
+from kassa.reloading import CurrentWorld
+from kassa.store import cases as stored_cases
+from kassa.store import collections, events, idempotency_keys, operations, payments
+from kassa.store import notices as stored_notices
+from kassa.store import reconciliations as stored_reconciliations
+from kassa.store import switches as stored_switches
+from kassa.transitions import DeliveryStatus, NoticeStatus
 from kassa.world import World
-from kassa_sdk import JsonObject, Money, Record, Shopper
+from kassa_sdk import JsonObject, Money, RawNotice, Record, Shopper
 
 LARGEST_PAGE = 1000
 LONGEST_TEXT = 1000
@@ -26,35 +64,73 @@ _JSON_OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject, config=ConfigDic
 
 
 class Worked(Record):
-    """What one pass of the worker did: the operations it took up, as they then stand, and the carts it completed."""
+    """What one pass of the worker did: all that it took up, as it then stands, and the carts that it completed.
 
-    operations: tuple[Operation, ...]
-    carts: tuple[str, ...]
+    ``deliveries`` are the tries to tell an event to somebody.
+    """
+
+    operations: tuple[Operation, ...] = ()
+    notices: tuple[ReceivedNotice, ...] = ()
+    cases: tuple[Case, ...] = ()
+    carts: tuple[str, ...] = ()
+    reconciliations: tuple[Reconciliation, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.operations or self.carts)
+        return any(getattr(self, name) for name in type(self).model_fields)
 
 
 class Engine:
-    """Takes payments for one store.  Synchronous, immutable, safe to share between threads.
+    """Takes payments for one store.  Synchronous, safe to share between threads.
 
     Made by ``kassa.open``.  Every verb may raise CallerError (it cannot be done as asked, nothing was changed); those that
     call a provider also PaymentDeclined and ProviderUnavailable (definitively nothing was taken) and StillProcessing
     (nobody knows yet; asking again is always safe).
+
+    A verb that takes an ``idempotency_key`` has one effect for each key: the same request under the same key, whenever it
+    comes, gets the same answer, another one KeyReused.  Without a key, each call is a request of its own.
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, current: CurrentWorld, store_id: str = "default") -> None:
+        self._current = current
+        self._store_id = store_id
 
     def for_store(self, store_id: str) -> "Engine":
         """The same engine for another store (tenant); neither sees anything of the other."""
         if not store_id or len(store_id) > LONGEST_STORE_ID or not store_id.isprintable():
             raise InvalidData("store_id", f"expected 1 to {LONGEST_STORE_ID} printable characters")
-        return Engine(replace(self._world, store_id=store_id))
+        return Engine(self._current, store_id)
 
     def close(self) -> None:
-        """Close the connections to the database."""
+        """Close the connections to the database.  What a provider answers late is dropped; recovery finds it out."""
+        self._world.providers.close()
         self._world.database.dispose()
+
+    @property
+    def _world(self) -> World:
+        """The world of this moment: a verb asks once, because a reload may replace it at any moment."""
+        return self._current.of_store(self._store_id)
+
+    # The configuration
+
+    def reload(self) -> None:
+        """Read the configuration file again, for the engines of every store; calls that are under way end as they began.
+
+        Providers whose settings and secrets are the same stay as they are.  Raises ConfigurationError, which lists every
+        mistake, also a database that is another one: then nothing changes.
+        """
+        self._current.reload()
+
+    def reload_if_asked(self) -> bool:
+        """Reload where somebody has asked every process to (``kassa reload``).  Returns whether it was done.
+
+        Costs one small query; for a loop beside ``work``.  Raises as ``reload``; a request is heeded once.
+        """
+        return self._current.reload_if_asked()
+
+    def request_reload(self, who: str) -> None:
+        """Ask every running process to read its configuration again."""
+        reloading.request(self._world, _text("who", who))
 
     # Regions and providers
 
@@ -68,9 +144,16 @@ class Engine:
         """The configured providers, by id."""
         return self._world.providers
 
+    def provider_health(self) -> tuple[ProviderHealth, ...]:
+        """How each configured provider has answered this process lately."""
+        return tuple(provider.health for provider in self._world.providers.values())
+
     def explain_providers(self, region_id: str, circumstances: Circumstances | None = None) -> tuple[Verdict, ...]:
         """The verdict on each provider that the region enables, in its order, with every reason against it."""
-        return self._world.verdicts(self._world.region(region_id), circumstances or Circumstances())
+        world = self._world
+        region = world.region(region_id)
+        in_force = world.database.read(stored_switches.in_force)
+        return world.verdicts(region, circumstances or Circumstances(), in_force)
 
     def list_payment_providers(self, region_id: str, circumstances: Circumstances | None = None) -> tuple[str, ...]:
         """The ids of the providers that the region offers, in its order."""
@@ -78,17 +161,51 @@ class Engine:
             verdict.provider_id for verdict in self.explain_providers(region_id, circumstances) if verdict.is_offered
         )
 
+    # Switching a provider off
+
+    def switch_provider_off(
+        self, provider_id: str, region_id: str | None = None, *, who: str, why: str
+    ) -> ProviderSwitch:
+        """Offer a provider no more, at once, for every store and process: in one region, or everywhere.
+
+        Once this has returned, no new session with it begins.  Sessions and payments that exist go on as before.
+        """
+        turn = switches.Turn(provider_id=provider_id, region_id=region_id, who=_text("who", who), why=_text("why", why))
+        return switches.switch_off(self._world, turn)
+
+    def switch_provider_on(
+        self, provider_id: str, region_id: str | None = None, *, who: str, why: str
+    ) -> ProviderSwitch:
+        """Undo ``switch_provider_off`` for the same region, or for everywhere; the switch is kept with who, when and why."""
+        turn = switches.Turn(provider_id=provider_id, region_id=region_id, who=_text("who", who), why=_text("why", why))
+        return switches.switch_on(self._world, turn)
+
+    def list_provider_switches(self, *, limit: int = 50, offset: int = 0) -> tuple[ProviderSwitch, ...]:
+        """A page of the switches of all stores: what is off first, then what was, newest first."""
+        _require_page(limit, offset)
+        return switches.page(self._world, limit, offset)
+
     # Carts of the embedded driver
 
-    def create_cart(self, region_id: str, items: Sequence[carts.NewItem], shopper: Shopper | None = None) -> Cart:
+    def create_cart(
+        self,
+        region_id: str,
+        items: Sequence[carts.NewItem],
+        shopper: Shopper | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Cart:
         """Create a cart in a region; prices are in the region's currency, and come from the shop's side."""
-        world = self._world
-        region = world.region(region_id)
-        return world.database.transact(
-            lambda connection: carts.create(
-                connection, world.store_id, region.id, region.currency, items, shopper or Shopper(), world.clock()
-            )
+        world, who = self._world, shopper or Shopper()
+        asked = idempotency.client_request(
+            idempotency_key, "create_cart", region_id=region_id, items=tuple(items), shopper=who
         )
+
+        def create(connection: Connection) -> Cart:
+            region = world.region(region_id)
+            return carts.create(connection, world.store_id, region.id, region.currency, items, who, world.clock())
+
+        return idempotency.create_once(world, asked, create, carts.required)
 
     def replace_cart_items(self, cart_id: str, items: Sequence[carts.NewItem]) -> Cart:
         """Give a cart other items; refused once it is ordered, or while a payment for it is under way."""
@@ -99,12 +216,14 @@ class Engine:
 
     def retrieve_cart(self, cart_id: str) -> Cart:
         """The cart."""
-        return self._world.database.read(lambda c: carts.required(c, self._world.store_id, cart_id))
+        world = self._world
+        return world.database.read(lambda c: carts.required(c, world.store_id, cart_id))
 
     def list_orders(self, *, limit: int = 50, offset: int = 0) -> tuple[Order, ...]:
         """A page of the orders, newest first."""
         _require_page(limit, offset)
-        return self._world.database.read(lambda c: carts.newest_orders(c, self._world.store_id, limit, offset))
+        world = self._world
+        return world.database.read(lambda c: carts.newest_orders(c, world.store_id, limit, offset))
 
     # Paying a cart
 
@@ -112,16 +231,22 @@ class Engine:
         """Get or create the payment collection of a cart: one a cart, its amount always the cart's total."""
         return payment_collections.create(self._world, cart_id)
 
-    def create_custom_payment_collection(self, region_id: str, amount: Money) -> PaymentCollection:
+    def create_custom_payment_collection(
+        self, region_id: str, amount: Money, *, idempotency_key: str | None = None
+    ) -> PaymentCollection:
         """Create a payment collection for an amount that no cart stands behind: a deposit, an invoice, a top-up.
 
         Pay it with ``create_payment_session`` and ``authorize_payment_session``.
         """
-        return payment_collections.create_custom(self._world, region_id, amount)
+        asked = idempotency.client_request(
+            idempotency_key, "create_custom_payment_collection", region_id=region_id, amount=amount
+        )
+        return payment_collections.create_custom(self._world, region_id, amount, asked)
 
     def retrieve_payment_collection(self, payment_collection_id: str) -> PaymentCollection:
         """The collection with its sessions and payments."""
-        return self._world.database.read(lambda c: collections.load(c, self._world.store_id, payment_collection_id))
+        world = self._world
+        return world.database.read(lambda c: collections.load(c, world.store_id, payment_collection_id))
 
     def create_payment_session(
         self,
@@ -129,6 +254,8 @@ class Engine:
         provider_id: str,
         data: JsonObject | None = None,
         shopper: Shopper | None = None,
+        *,
+        idempotency_key: str | None = None,
     ) -> PaymentSession:
         """Create the collection's session with a provider of its region, and prepare it at the provider.
 
@@ -136,13 +263,22 @@ class Engine:
         request again gets the same session; another one replaces it, after the provider has confirmed that the first is
         closed.
         """
-        provider = self._world.providers.find(provider_id)
-        wish = sessions.Wish(provider, _json("data", data), shopper or Shopper())
-        return sessions.create(self._world, payment_collection_id, wish)
+        world = self._world
+        provider = world.providers.find(provider_id)
+        going, who = _json("data", data), shopper or Shopper()
+        asked = idempotency.client_request(
+            idempotency_key,
+            "create_payment_session",
+            payment_collection_id=payment_collection_id,
+            provider_id=provider.id,
+            data=going,
+            shopper=who,
+        )
+        return sessions.create(world, payment_collection_id, sessions.Wish(provider, going, who, asked))
 
     def retrieve_payment_session(self, payment_session_id: str) -> PaymentSession:
         """The session as it stands; asks no provider and repairs nothing."""
-        return self._world.database.read(lambda c: stored_sessions.load(c, self._world.store_id, payment_session_id))
+        return sessions.load(self._world, payment_session_id)
 
     def update_payment_session(self, payment_session_id: str) -> PaymentSession:
         """Bring an open session to the amount that is owed now.
@@ -176,20 +312,40 @@ class Engine:
 
     # After the order
 
-    def capture_payment(self, payment_id: str, amount: Money | None = None) -> Payment:
+    def capture_payment(
+        self, payment_id: str, amount: Money | None = None, *, idempotency_key: str | None = None
+    ) -> Payment:
         """Take money that is authorized: ``amount``, or all that is left."""
-        return settlement.capture(self._world, payment_id, amount)
+        asked = idempotency.client_request(idempotency_key, "capture_payment", payment_id=payment_id, amount=amount)
+        return settlement.capture(self._world, payment_id, amount, asked)
 
-    def refund_payment(self, payment_id: str, amount: Money | None = None, reason: str | None = None) -> Payment:
+    def refund_payment(
+        self,
+        payment_id: str,
+        amount: Money | None = None,
+        reason: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Payment:
         """Give captured money back: ``amount``, or all that is left.
 
         A refund that the provider takes its time for stays in ``Payment.refunding`` until it is settled.
         """
-        return settlement.refund(self._world, payment_id, amount, None if reason is None else _text("reason", reason))
+        why = None if reason is None else _text("reason", reason)
+        asked = idempotency.client_request(
+            idempotency_key, "refund_payment", payment_id=payment_id, amount=amount, reason=why
+        )
+        return settlement.refund(self._world, payment_id, amount, why, asked)
 
-    def cancel_payment(self, payment_id: str) -> Payment:
+    def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> Payment:
         """Give up what was not captured; refused while a capture is in doubt."""
-        return settlement.cancel(self._world, payment_id)
+        asked = idempotency.client_request(idempotency_key, "cancel_payment", payment_id=payment_id)
+        return settlement.cancel(self._world, payment_id, asked)
+
+    def find_idempotency_key(self, idempotency_key: str) -> IdempotencyKey | None:
+        """For what a key was used in this store, and whether it is answered; None while it is free."""
+        idempotency.require_key(idempotency_key)
+        return self._world.database.read(lambda c: idempotency_keys.find(c, self._world.store_id, idempotency_key))
 
     def retrieve_payment(self, payment_id: str) -> PaymentLedger:
         """The payment with all its captures and refunds."""
@@ -199,7 +355,8 @@ class Engine:
     def list_payments(self, *, limit: int = 50, offset: int = 0) -> tuple[Payment, ...]:
         """A page of the payments, newest first."""
         _require_page(limit, offset)
-        return self._world.database.read(lambda c: payments.newest(c, self._world.store_id, limit, offset))
+        world = self._world
+        return world.database.read(lambda c: payments.newest(c, world.store_id, limit, offset))
 
     # What is in doubt
 
@@ -228,11 +385,111 @@ class Engine:
         return recovery.resolve(self._world, operation_id, decision)
 
     def work(self) -> Worked:
-        """One pass of the worker, over every store: settle what is due, place the orders of paid carts.
+        """One pass of the worker, over every store: settle what is due, apply notices, place orders, tell the events.
 
-        Any number of processes may work at once; they share what there is to do.
+        Once a day it also compares the books with those of each provider that lists its payments, one page a pass.  Any
+        number of processes may work at once; they share what there is to do.
         """
-        return Worked(operations=recovery.recover_due(self._world), carts=recovery.complete_due(self._world))
+        world = self._world
+        return Worked(
+            notices=notices.apply_due(world),
+            operations=recovery.recover_due(world),
+            cases=cases.settle_due(world),
+            carts=recovery.complete_due(world),
+            reconciliations=reconciliation.reconcile_due(world),
+            deliveries=outbox.tell_due(world),
+        )
+
+    # Notices
+
+    def receive_notice(
+        self, provider_id: str, body: bytes, headers: Mapping[str, str], *, received_at: datetime | None = None
+    ) -> tuple[ReceivedNotice, ...]:
+        """Verify a webhook's raw bytes and store what it says; acknowledge it (200) when this returns, and only then.
+
+        ``provider_id`` may be the id on the wire or the name of the instance.  Raises NotFound (404), Unverified (401),
+        InvalidData and NotAllowed (400), NoticeUnreadable (500: the provider sends it again); then nothing was stored.
+        ``work`` applies it, or ``apply_notice`` at once.
+        """
+        lower = {name.lower(): value for name, value in headers.items()}
+        world = self._world
+        raw = RawNotice(body=body, headers=lower, received_at=received_at or world.clock())
+        return notices.receive(world, provider_id, raw)
+
+    def apply_notice(self, notice_id: str) -> ReceivedNotice:
+        """Apply a received notice now instead of leaving it to the worker."""
+        return notices.apply_now(self._world, notice_id)
+
+    def replay_notice(self, notice_id: str) -> ReceivedNotice:
+        """Apply a notice again, also one that was given up; what is known already changes nothing."""
+        return notices.replay(self._world, notice_id)
+
+    def list_notices(
+        self, *, status: NoticeStatus | None = None, limit: int = 50, offset: int = 0
+    ) -> tuple[ReceivedNotice, ...]:
+        """A page of the store's inbox, newest first: all of it, or what stands in one status.
+
+        What matches no payment is in the inbox of the store ``default``.
+        """
+        _require_page(limit, offset)
+        return self._world.database.read(
+            lambda c: stored_notices.newest(c, self._world.store_id, status, limit, offset)
+        )
+
+    def retrieve_notice(self, notice_id: str) -> ReceivedNotice:
+        """One notice of the store's inbox."""
+        return self._world.database.read(lambda c: stored_notices.load(c, self._world.store_id, notice_id))
+
+    # Cases
+
+    def list_cases(self, *, status: CaseStatus = CaseStatus.OPEN, limit: int = 50, offset: int = 0) -> tuple[Case, ...]:
+        """A page of the cases that want a person's attention (or, closed, had it), newest first."""
+        _require_page(limit, offset)
+        world = self._world
+        return world.database.read(lambda c: stored_cases.newest(c, world.store_id, status, limit, offset))
+
+    def close_case(self, case_id: str, *, who: str, why: str) -> Case:
+        """A person has dealt with a case; kept with who and why.  Money is moved by the verbs, not by this."""
+        return cases.close(self._world, case_id, _text("who", who), _text("why", why))
+
+    # Reconciliation
+
+    def reconcile(
+        self,
+        provider_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        on_progress: reconciliation.OnProgress = lambda _: None,
+    ) -> Reconciliation:
+        """Compare the books with the provider's own list of payments now, of every store, and return what came of it.
+
+        Of the payments created from ``since`` on and before ``until`` (an hour ago, and never later); without them, of the
+        time since the last daily comparison.  ``on_progress`` is told after each page.  Where the list could not be read,
+        it is not finished, its ``cause`` says why, and the worker goes on with it.
+        """
+        return reconciliation.reconcile(self._world, provider_id, since, until, on_progress)
+
+    def list_reconciliations(self, *, limit: int = 50, offset: int = 0) -> tuple[Reconciliation, ...]:
+        """A page of the comparisons with the providers' own lists, newest first."""
+        _require_page(limit, offset)
+        return self._world.database.read(lambda c: stored_reconciliations.newest(c, limit, offset))
+
+    # Who is told
+
+    def list_deliveries(
+        self, *, status: DeliveryStatus | None = None, limit: int = 50, offset: int = 0
+    ) -> tuple[Delivery, ...]:
+        """A page of the deliveries of events to subscribers and extensions, newest first: of one status, or all."""
+        _require_page(limit, offset)
+        return outbox.newest(self._world, status, limit, offset)
+
+    def replay_delivery(self, delivery_id: str) -> Delivery:
+        """Have the worker tell an event once more to a subscriber that took it, or for which every try failed.
+
+        The request has the same webhook-id as before, by which the subscriber knows it.
+        """
+        return outbox.replay(self._world, delivery_id)
 
     # History
 

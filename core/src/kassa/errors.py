@@ -4,7 +4,9 @@ KassaError
 ├── CallerError                 it cannot be done as asked; nothing was changed
 │   ├── InvalidData             a value is not what was expected; names the field
 │   ├── NotFound                there is no such thing in this store
+│   ├── Unverified              a message that is not proven to come from its provider
 │   ├── NotAllowed              the rules, or the status of the thing, forbid it
+│   ├── KeyReused               the idempotency key stands for another request
 │   └── Conflict                something else about the same thing is under way
 │       └── StillProcessing     a provider call whose fate is not known yet; never "failed"
 ├── ProviderFailure             the provider did not do it; definitively
@@ -13,6 +15,7 @@ KassaError
 ├── ConfigurationError          the integrator's; lists every mistake
 └── InternalError               ours
     ├── IllegalTransition       a status move that no table allows
+    ├── NoticeUnreadable        a plugin failed at reading a message; the provider sends it again
     └── StoreUnavailable        the database cannot be used
         └── CommitUnknown       it is not known whether a transaction was committed
 """
@@ -41,8 +44,23 @@ class NotFound(CallerError):
     """There is no such thing in this store."""
 
 
+class Unverified(CallerError):
+    """A message that is not proven to come from its provider; nothing of it was kept."""
+
+
 class NotAllowed(CallerError):
     """The rules, or the status of the thing, forbid it."""
+
+
+class KeyReused(CallerError):
+    """The idempotency key stands for another request already.  ``verb`` is the one that it was used for."""
+
+    def __init__(self, client_key: str, verb: str) -> None:
+        super().__init__(
+            f"idempotency_key: {client_key!r} stands for another request, a {verb}; give each request a key of its own, "
+            f"and the same key only to the same request again"
+        )
+        self.verb = verb
 
 
 class Conflict(CallerError):
@@ -110,6 +128,10 @@ class InternalError(KassaError):
 
 class IllegalTransition(InternalError):
     """A status move that no table allows."""
+
+
+class NoticeUnreadable(InternalError):
+    """A plugin failed at reading a message.  Nothing was kept: answer with a server error, so that it is sent again."""
 
 
 class StoreUnavailable(InternalError):

@@ -11,11 +11,11 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kassa import intents
+from kassa import contradictions, idempotency, intents
 from kassa.amounts import cancelable
 from kassa.ids import Kind, new_id
-from kassa.model import Operation, OperationKind, Payment, PaymentSession
-from kassa.store import collections, events, operations, payments, sessions
+from kassa.model import CaseKind, Operation, OperationKind, Payment, PaymentSession
+from kassa.store import cases, collections, events, operations, payments, sessions
 from kassa.transitions import RESERVING, SESSION_MOVES, OperationStatus, SessionStatus
 from kassa_sdk import (
     Action,
@@ -53,20 +53,36 @@ class _Scene:
     operation: Operation
     session: PaymentSession
     payment: Payment | None
+    outcome: Outcome | None = None
     answer: str | None = None
     reference: str | None = None
 
     def move(self, following: OperationStatus, cause: str | None = None, due_at: datetime | None = None) -> Operation:
-        return operations.move(
+        """Move the operation, when all else that follows from it is booked: the client's answer tells of that."""
+        moved = operations.move(
             self.connection, self.operation, following, self.now, cause=cause, answer=self.answer, due_at=due_at
         )
+        idempotency.settled(self.connection, moved, self.outcome)
+        return moved
 
-    def move_session(self, following: SessionStatus, action: Action | None = None, failure: str | None = None) -> None:
+    def move_session(
+        self,
+        following: SessionStatus,
+        action: Action | None = None,
+        failure: str | None = None,
+        *,
+        takes_place: bool = False,
+    ) -> None:
         """Move the session, where its table allows it: evidence about one attempt does not undo that of another."""
         if following is self.session.status or following in SESSION_MOVES[self.session.status]:
-            sessions.move(self.connection, self.session, following, self.now, action=action, failure=failure)
+            carried = {"action": action, "failure": failure, "takes_place": takes_place}
+            sessions.move(self.connection, self.session, following, self.now, **carried)  # type: ignore[arg-type]
         else:
             _alarm(self, "kassa.alarm.overtaken", f"its session is {self.session.status.value} already")
+
+    def booked(self) -> contradictions.Booked:
+        """The captures and refunds of the payment, with the operations behind them."""
+        return {} if self.payment is None else payments.booked(self.connection, self.payment)
 
     def the_payment(self) -> Payment:
         assert self.payment is not None, "captures and refunds are planned for a payment"
@@ -119,7 +135,7 @@ def review(connection: Connection, operation: Operation, cause: str, now: dateti
 
 
 def _heard(scene: _Scene, outcome: Outcome) -> _Scene:
-    return replace(scene, answer=_for_the_record(outcome), reference=_reference_in(outcome))
+    return replace(scene, outcome=outcome, answer=_for_the_record(outcome), reference=_reference_in(outcome))
 
 
 def _open(connection: Connection, operation: Operation, now: datetime) -> _Scene:
@@ -159,10 +175,19 @@ def _is_overtaken(operation: Operation, outcome: Outcome) -> bool:
         case Pending():
             waits_for_the_shopper = operation.status is OperationStatus.REQUIRES_MORE
             return _STRENGTH[operation.status] >= _STRENGTH[OperationStatus.PENDING] and not waits_for_the_shopper
-        case Unknown() | NotSent():
+        case Unknown():
             return operation.status is not OperationStatus.IN_FLIGHT
+        case NotSent():
+            # It may come after everybody has stopped waiting for it.
+            is_late = operation.status is OperationStatus.UNKNOWN and _is_first_send(operation)
+            return operation.status is not OperationStatus.IN_FLIGHT and not is_late
         case _:
             assert_never(outcome)
+
+
+def _is_first_send(operation: Operation) -> bool:
+    """Whether it was sent once, for somebody who may ask again; what recovery sends, nobody but recovery sends again."""
+    return operation.sends == 1 and operation.checks == 0
 
 
 def _is_of_an_old_send(current: Operation, sent: Operation, outcome: Outcome) -> bool:
@@ -180,7 +205,7 @@ def _for_the_record(outcome: Outcome) -> str:
 
 def _succeeded(scene: _Scene, outcome: Succeeded) -> Operation:
     facts = outcome.facts
-    contradiction = _contradiction(scene, facts)
+    contradiction = contradictions.in_answer(scene.operation, scene.session, facts, scene.booked())
     if contradiction is not None:
         return _review(scene, contradiction)
     scene = _remembering(scene, facts.provider_reference, outcome.data)
@@ -199,75 +224,6 @@ def _succeeded(scene: _Scene, outcome: Succeeded) -> Operation:
             return _canceled(scene, facts)
         case _:
             assert_never(scene.operation.kind)
-
-
-def _mistaken_identity(scene: _Scene, facts: PaymentFacts) -> str | None:
-    """Whether these facts are about another payment; None when they are about this one."""
-    session = scene.session
-    if facts.our_reference not in (None, session.id):
-        return f"the answer is about {facts.our_reference}, not about {session.id}"
-    if session.provider_reference not in (None, facts.provider_reference):
-        return f"the answer is about {facts.provider_reference}, not about {session.provider_reference}"
-    foreign = {amount.currency for amount in facts.amounts()} - {session.amount.currency}
-    if foreign:
-        return f"the answer is in {', '.join(sorted(foreign))}, not in {session.amount.currency}"
-    return None
-
-
-def _contradiction(scene: _Scene, facts: PaymentFacts) -> str | None:
-    """What in these facts is not what was asked; None when all of it is."""
-    mistaken = _mistaken_identity(scene, facts)
-    if mistaken is not None:
-        return mistaken
-    operation = scene.operation
-    match operation.kind:
-        case OperationKind.AUTHORIZE:
-            return _wrong_authorization(operation, facts)
-        case OperationKind.CAPTURE:
-            return _wrong_movement(scene, facts.captures)
-        case OperationKind.REFUND:
-            return _wrong_movement(scene, facts.refunds)
-        case OperationKind.INITIATE | OperationKind.UPDATE:
-            taken = facts.captured or facts.authorized
-            return f"{taken} was taken when nothing was to be" if taken else None
-        case OperationKind.CANCEL:
-            return None
-        case _:
-            assert_never(operation.kind)
-
-
-def _wrong_authorization(operation: Operation, facts: PaymentFacts) -> str | None:
-    promised = facts.authorized if facts.authorized is not None else facts.captured
-    if promised is None:
-        return "the answer does not say how much is authorized"
-    if promised != operation.amount:
-        return f"{promised} is authorized, {operation.amount} was asked for"
-    if facts.captured is not None and facts.captured > promised:
-        return f"{facts.captured} is captured, only {promised} is authorized"
-    if facts.condition not in (None, "open", "authorized"):
-        return f"{promised} is authorized, and yet it is {facts.condition}"
-    if facts.refunded or facts.returned or facts.disputed:
-        return f"{promised} is authorized, and some of it is given back or disputed already"
-    return _wrong_sale(facts)
-
-
-def _wrong_sale(facts: PaymentFacts) -> str | None:
-    taken = [movement for movement in facts.captures if movement.status == "succeeded"]
-    if not facts.captures or (len(taken) == len(facts.captures) == 1 and facts.captured == taken[0].amount):
-        return None
-    return "an immediate sale is one capture of what is captured in total"
-
-
-def _wrong_movement(scene: _Scene, movements: tuple[Movement, ...]) -> str | None:
-    operation = scene.operation
-    own = [movement for movement in movements if movement.attempt_key == operation.attempt_key]
-    if len(own) != 1:
-        return f"the answer has {len(own)} movements with the key {operation.attempt_key}, expected one"
-    if own[0].amount != operation.amount:
-        return f"{own[0].amount} was moved, {operation.amount} was asked for"
-    if payments.is_known(scene.connection, scene.the_payment(), own[0].provider_reference):
-        return f"{own[0].provider_reference} is in our books already, for another capture or refund"
-    return None
 
 
 def _review(scene: _Scene, cause: str) -> Operation:
@@ -306,18 +262,35 @@ def _authorized(scene: _Scene, facts: PaymentFacts) -> Operation:
     )
     if other is not None:
         return _review(scene, f"{facts.provider_reference} is the payment {other.id} already")
-    if scene.session.status is SessionStatus.CANCELED:
-        _alarm(scene, "kassa.alarm.surplus", "a session that was given up is paid after all")
-    scene.move_session(SessionStatus.AUTHORIZED)
+    takes_place = _promise_kept(scene)
+    scene.move_session(SessionStatus.AUTHORIZED, takes_place=takes_place)
     payment = _new_payment(scene.session, facts.provider_reference, scene.now)
     payments.add(scene.connection, payment)
-    collections.expect_completion(scene.connection, payment.payment_collection_id, scene.now + GRACE)
+    if takes_place:
+        collections.expect_completion(scene.connection, payment.payment_collection_id, scene.now + GRACE)
+    else:
+        _surplus(scene, payment)
     if facts.captured:
         # An immediate sale: taken together with the authorization.
         reference = facts.captures[0].provider_reference if facts.captures else facts.provider_reference
         movement = Movement(provider_reference=reference, amount=facts.captured)
         payments.book_capture(scene.connection, payment, movement, scene.operation, scene.now)
     return _settled(scene)
+
+
+def _surplus(scene: _Scene, payment: Payment) -> None:
+    cause = "a session that was given up is paid after all"
+    case = cases.about(scene.session, CaseKind.SURPLUS, payment.id, cause, scene.now, payment.amount)
+    cases.open_case(scene.connection, case, due_at=scene.now)
+
+
+def _promise_kept(scene: _Scene) -> bool:
+    """Whether this money pays what is owed: it does, unless its session was given up and something else stands there."""
+    if scene.session.status is not SessionStatus.CANCELED:
+        return True
+    collection = collections.load(scene.connection, scene.session.store_id, scene.session.payment_collection_id)
+    is_owed = collection.completed_at is None and collection.amount == scene.session.amount
+    return is_owed and collection.live_session is None and not collection.has_promise
 
 
 def _new_payment(session: PaymentSession, provider_reference: str, now: datetime) -> Payment:
@@ -357,7 +330,10 @@ def _moved(scene: _Scene, movements: tuple[Movement, ...]) -> Operation:
 
 def _booked(scene: _Scene, movement: Movement) -> Operation:
     _release(scene)
-    if scene.operation.kind is OperationKind.CAPTURE:
+    if movement.provider_reference in scene.booked():
+        # A notice without our key came before this answer.
+        payments.claim_movement(scene.connection, scene.the_payment(), movement, scene.operation)
+    elif scene.operation.kind is OperationKind.CAPTURE:
         payments.book_capture(scene.connection, scene.the_payment(), movement, scene.operation, scene.now)
     else:
         request = intents.request_of(scene.operation)
@@ -394,8 +370,9 @@ def _payment_canceled(scene: _Scene, payment: Payment) -> None:
         payments.book_cancel(scene.connection, payment, released, scene.now)
     collection = collections.load(scene.connection, payment.store_id, payment.payment_collection_id)
     if not payment.captured and not payment.capturing and collection.order_id is None:
-        # Nothing was ordered: the collection's place is free for another session.
+        # Nothing was ordered: the collection's place is free for another session, and no order is to be placed any more.
         scene.move_session(SessionStatus.CANCELED)
+        collections.expect_completion(scene.connection, collection.id, None)
 
 
 def _action_required(scene: _Scene, outcome: ActionRequired) -> Operation:
@@ -410,7 +387,7 @@ def _action_required(scene: _Scene, outcome: ActionRequired) -> Operation:
 
 
 def _pending(scene: _Scene, outcome: Pending) -> Operation:
-    mistaken = _mistaken_identity(scene, outcome.facts)
+    mistaken = contradictions.mistaken_identity(scene.session, outcome.facts)
     if mistaken is not None:
         return _review(scene, mistaken)
     scene = _remembering(scene, outcome.facts.provider_reference, outcome.data)
@@ -424,7 +401,7 @@ def _wait(scene: _Scene, expected_by: datetime | None) -> Operation:
 
 
 def _not_sent(scene: _Scene, outcome: NotSent) -> Operation:
-    if scene.operation.sends > 1:
+    if not _is_first_send(scene.operation):
         # That a repetition did not arrive says nothing about the first send.
         return scene.move(OperationStatus.UNKNOWN, outcome.cause, due_at=scene.now)
     if scene.operation.hook == "action":

@@ -32,6 +32,9 @@ class _About(TypedDict):
 LEASE = timedelta(seconds=120)
 """How long the sender of a call is left alone before recovery takes the operation over."""
 
+LONGEST_CALL = timedelta(seconds=90)
+"""How long a sender may wait for its provider at most: so far inside the lease that it is there to merge what it hears."""
+
 REQUESTS: Mapping[str, type[ProviderRequest]] = {
     "initiate": InitiateRequest,
     "authorize": AuthorizeRequest,
@@ -127,6 +130,17 @@ def intent(  # an operation is this many facts
         created_at=now,
         updated_at=now,
     )
+
+
+def told(session: PaymentSession, now: datetime) -> Operation:
+    """The authorization of a session that the shopper made with the provider alone: nothing was sent, we were told."""
+
+    def request(key: str) -> AuthorizeRequest:
+        return AuthorizeRequest(**about(session, key), amount=session.amount, shopper=session.shopper)
+
+    operation = intent(session, OperationKind.AUTHORIZE, request, now, amount=session.amount)
+    unsent = {"sends": 0, "first_sent_at": None, "last_sent_at": None, "lease_until": None, "due_at": now}
+    return operation.model_copy(update=unsent)
 
 
 def continuation(operation: Operation, hook: str, build: RequestFor, now: datetime) -> Operation:

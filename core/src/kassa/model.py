@@ -3,8 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
-from kassa.transitions import LIVE_SESSION, OperationStatus, SessionStatus
-from kassa_sdk import Action, JsonObject, Money, Record, Shopper
+from kassa.transitions import LIVE_SESSION, DeliveryStatus, NoticeStatus, OperationStatus, SessionStatus
+from kassa_sdk import Action, JsonObject, Money, PaymentFacts, Record, Shopper
 
 
 class OperationKind(StrEnum):
@@ -231,6 +231,54 @@ class Operation(Record):
     updated_at: datetime
 
 
+class ReceivedNotice(Record):
+    """One verified message of a provider, as it stands in the inbox.
+
+    ``dedupe_key`` is the provider's own id of it, or a hash of its body.  ``facts`` is None where it only says that
+    something happened to ``provider_reference``.  ``body`` is for a person to read: without secrets and card numbers.
+    Store, collection and session are known once it is matched.
+    """
+
+    id: str
+    provider_id: str
+    dedupe_key: str
+    type: str
+    status: NoticeStatus
+    provider_reference: str | None
+    facts: PaymentFacts | None
+    body: str
+    store_id: str | None
+    payment_collection_id: str | None
+    payment_session_id: str | None
+    attempts: int
+    due_at: datetime | None
+    cause: str | None
+    received_at: datetime
+    updated_at: datetime
+
+
+class Case(Record):
+    """Something about money that a person should know about, or decide.
+
+    ``subject`` is what it is about: told again, the same thing makes no second case.
+    """
+
+    id: str
+    store_id: str
+    payment_collection_id: str | None
+    payment_session_id: str | None
+    provider_id: str
+    kind: CaseKind
+    status: CaseStatus
+    subject: str
+    amount: Money | None
+    cause: str
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_by: str | None
+    closed_why: str | None
+
+
 class Event(Record):
     """One fact of the append-only history, named as Medusa names its events."""
 
@@ -241,6 +289,55 @@ class Event(Record):
     entity_id: str
     data: JsonObject
     created_at: datetime
+
+
+class ProviderSwitch(Record):
+    """Somebody switched a provider off, in one region or everywhere (None); kept when it is switched on again.
+
+    It speaks against new sessions only: what is under way goes on.
+    """
+
+    id: str
+    provider_id: str
+    region_id: str | None
+    reason: str
+    off_by: str
+    off_at: datetime
+    on_by: str | None = None
+    on_at: datetime | None = None
+    on_why: str | None = None
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it was not switched on again."""
+        return self.on_at is None
+
+    @property
+    def where(self) -> str:
+        """In words."""
+        return "everywhere" if self.region_id is None else f"in region {self.region_id}"
+
+    def concerns(self, provider_id: str, region_id: str) -> bool:
+        """Whether this provider is not to be offered in this region."""
+        return self.is_off and self.provider_id == provider_id and self.region_id in (None, region_id)
+
+
+class Delivery(Record):
+    """The telling of one event to one subscriber, or to one extension (``extension:NAME``).
+
+    ``attempts`` counts every try, also one that nobody lived to note.  ``cause`` says why the last one failed.
+    """
+
+    id: str
+    store_id: str
+    event: Event
+    subscriber: str
+    status: DeliveryStatus
+    attempts: int
+    due_at: datetime | None
+    cause: str | None
+    created_at: datetime
+    updated_at: datetime
 
 
 class LineItem(Record):
@@ -286,3 +383,27 @@ class Order(Record):
     shopper: Shopper
     items: tuple[LineItem, ...]
     created_at: datetime
+
+
+class Reconciliation(Record):
+    """One time of one provider, compared with the provider's own list of payments.
+
+    The payments that were created from ``since`` on and before ``until``; ``is_daily`` for the worker's own, which meet
+    without gap or overlap, and not for those that an operator asked for.  ``listed`` counts what the provider lists,
+    ``adopted`` the payments of which our books learned something, ``reported`` the cases that were opened.  ``cause`` says
+    why it does not go on; until ``lease_until`` somebody works at it, or nobody tries.
+    """
+
+    id: str
+    provider_id: str
+    since: datetime
+    until: datetime
+    is_daily: bool
+    cursor: str | None
+    lease_until: datetime | None
+    listed: int
+    adopted: int
+    reported: int
+    cause: str | None
+    started_at: datetime
+    finished_at: datetime | None

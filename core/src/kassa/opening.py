@@ -1,25 +1,32 @@
 """Opening an engine: read the settings, load the providers, check the database, and put it all together."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
-from kassa import config, discovery, providers
+from kassa import config, discovery, extensions, providers, subscribers
 from kassa.carts import EmbeddedCarts, NoOptions
 from kassa.config import Configuration, RegionSettings, RuleSettings, names_a_database
 from kassa.engine import Engine
-from kassa.errors import ConfigurationError, Mistake, PluginUnusable
+from kassa.errors import ConfigurationError, Mistake, NotAllowed, PluginUnusable, StoreUnavailable
+from kassa.extensions import Extensions
 from kassa.plugins import examine_cart_driver, instance_of, options_of
 from kassa.providers import Providers
 from kassa.references import resolve
 from kassa.regions import Region, Rule
+from kassa.reloading import CurrentWorld
 from kassa.store import schema
 from kassa.store.database import Database
+from kassa.subscribers import Subscriber
 from kassa.world import World, utc_now
 from kassa_sdk import CART_ENTRY_POINTS, CartDriver, Money
 
 EMBEDDED = "embedded"
+
+ResultT = TypeVar("ResultT")
 
 
 def open(path: str | Path = "kassa.toml", *, clock: Callable[[], datetime] = utc_now) -> Engine:
@@ -27,24 +34,124 @@ def open(path: str | Path = "kassa.toml", *, clock: Callable[[], datetime] = utc
 
     Raises ConfigurationError, which lists every mistake, and StoreUnavailable.
     """
-    return assemble(config.read(Path(path)), clock=clock)
+    since = clock()
+    file = _File(Path(path), clock)
+    return Engine(CurrentWorld(_first_world(file.loaded, clock), file.read_again, since))
 
 
 def assemble(configuration: Configuration, *, clock: Callable[[], datetime] = utc_now) -> Engine:
-    """The engine that a configuration describes.  Raises as ``open``."""
-    loaded = providers.load(configuration)
-    carts = cart_driver(configuration, clock)
-    database = Database(database_url(configuration))
-    schema.prepare(database)
-    return Engine(
-        World(
-            database=database,
-            providers=loaded,
-            regions=MappingProxyType(regions(configuration, loaded)),
-            carts=carts,
-            clock=clock,
+    """The engine that a configuration describes, without a file to be read again.  Raises as ``open``."""
+    since = clock()
+    return Engine(CurrentWorld(_first_world(_load(configuration, [], clock), clock), _refuse_to_read_again, since))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration without a mistake, and all that it names.  The database is not touched yet."""
+
+    configuration: Configuration
+    providers: Providers
+    regions: Mapping[str, Region]
+    carts: CartDriver
+    database_url: str
+    extensions: Extensions
+    subscribers: Mapping[str, Subscriber]
+
+
+def load(path: Path, clock: Callable[[], datetime] = utc_now, before: Loaded | None = None) -> Loaded:
+    """Validate a configuration file and load all that it names.  Raises ConfigurationError, which lists every mistake.
+
+    ``before`` is what is in force: what stays the same in it is kept, and its database cannot be changed.
+    """
+    configuration, mistakes = config.examine(config.text_of(path), str(path))
+    if configuration is None:
+        raise ConfigurationError(mistakes)
+    return _load(configuration, mistakes, clock, before)
+
+
+def _load(
+    configuration: Configuration,
+    mistakes: list[Mistake],
+    clock: Callable[[], datetime],
+    before: Loaded | None = None,
+) -> Loaded:
+    listening = _collect(mistakes, lambda: extensions.load(configuration)) or extensions.NONE
+    told = _collect(mistakes, lambda: subscribers.load(configuration))
+    # Around one that is kept stand the wrappers of extensions that were replaced.
+    is_wrapped = before is None or before.extensions or listening
+    kept = None if before is None or is_wrapped else before.providers
+    loaded = _collect(mistakes, lambda: providers.load(configuration, listening, kept, clock))
+    if loaded is not None:
+        mistakes += early_orders(configuration, loaded)
+    carts = _collect(mistakes, lambda: cart_driver(configuration, clock))
+    is_mistaken = any(mistake.field == "database.url" for mistake in mistakes)
+    url = None if is_mistaken else _collect(mistakes, lambda: _usable_database_url(configuration, before))
+    if mistakes or loaded is None or carts is None or url is None or told is None:
+        raise ConfigurationError(config.in_order(mistakes))
+    by_id = MappingProxyType(regions(configuration, loaded))
+    return Loaded(configuration, loaded, by_id, carts, url, listening, told)
+
+
+class _File:
+    """The file of an engine, and what was loaded from it last."""
+
+    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+        self._path = path
+        self._clock = clock
+        self.loaded = load(path, clock)
+
+    def read_again(self, world: World) -> World:
+        """The world of the file as it is now, around the same database.  Raises ConfigurationError."""
+        self.loaded = load(self._path, self._clock, before=self.loaded)
+        loaded = self.loaded
+        return replace(
+            world,
+            providers=loaded.providers,
+            regions=loaded.regions,
+            carts=loaded.carts,
+            extensions=loaded.extensions,
+            subscribers=loaded.subscribers,
         )
+
+
+def _refuse_to_read_again(_world: World) -> World:
+    raise NotAllowed("this engine was not opened from a file, so there is none to be read again; open one from a file")
+
+
+def _first_world(loaded: Loaded, clock: Callable[[], datetime]) -> World:
+    database = Database(loaded.database_url)
+    schema.prepare(database)
+    return World(
+        database=database,
+        providers=loaded.providers,
+        regions=loaded.regions,
+        carts=loaded.carts,
+        clock=clock,
+        extensions=loaded.extensions,
+        subscribers=loaded.subscribers,
     )
+
+
+def _collect(mistakes: list[Mistake], attempt: Callable[[], ResultT]) -> ResultT | None:
+    try:
+        return attempt()
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+    return None
+
+
+def _usable_database_url(configuration: Configuration, before: Loaded | None) -> str:
+    url = database_url(configuration)
+    sentence = None
+    if before is not None and url != before.database_url:
+        sentence = "is another database now, and payments are under way in the one in use; put it back, or restart"
+    try:
+        Database(url).dispose()
+    except StoreUnavailable as error:
+        sentence = str(error)
+    if sentence is not None:
+        raise ConfigurationError([configuration.file.mistake(("database", "url"), sentence)])
+    return url
 
 
 def database_url(configuration: Configuration) -> str:

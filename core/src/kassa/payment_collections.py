@@ -3,7 +3,9 @@
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from kassa import idempotency
 from kassa.errors import InvalidData, NotAllowed
+from kassa.idempotency import ClientRequest
 from kassa.ids import Kind, new_id
 from kassa.model import OperationKind, PaymentCollection
 from kassa.regions import Region
@@ -29,8 +31,14 @@ def create(world: World, cart_id: str) -> PaymentCollection:
         return world.database.transact(lambda connection: _get_or_add(world, connection, cart_id))
 
 
-def create_custom(world: World, region_id: str, amount: Money) -> PaymentCollection:
+def create_custom(world: World, region_id: str, amount: Money, asked: ClientRequest | None = None) -> PaymentCollection:
     """Create a payment collection for an amount that no cart stands behind."""
+    return idempotency.create_once(
+        world, asked, lambda connection: _add_custom(world, connection, region_id, amount), collections.load
+    )
+
+
+def _add_custom(world: World, connection: Connection, region_id: str, amount: Money) -> PaymentCollection:
     region = world.region(region_id)
     if amount.currency != region.currency:
         raise InvalidData(
@@ -39,7 +47,7 @@ def create_custom(world: World, region_id: str, amount: Money) -> PaymentCollect
     if amount.minor <= 0:
         raise InvalidData("amount", f"expected more than zero, not {amount}")
     collection = _new_collection(world, region, amount, cart_id=None)
-    world.database.transact(lambda connection: collections.add(connection, collection))
+    collections.add(connection, collection)
     return collection
 
 

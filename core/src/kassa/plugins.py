@@ -31,6 +31,11 @@ def examine_cart_driver(plugin: Any, candidate: Candidate) -> None:
         raise PluginUnusable(f"{candidate}: {candidate.target} lacks {' and '.join(missing)}; tell its author")
 
 
+def examine_extension(plugin: Any, candidate: Candidate) -> None:
+    """Examine what of an extension can be told without options.  Raises PluginUnusable."""
+    _examine_options(plugin, candidate)
+
+
 def manifest_of(plugin: Any, candidate: Candidate) -> Manifest:
     """The manifest of a provider's class, or of its instance.  Raises PluginUnusable."""
     with contained(f"{candidate} fails at telling its manifest", "tell its author", Scrubber(())):

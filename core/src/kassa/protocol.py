@@ -7,19 +7,20 @@ may have been sent, and nothing forgets that.
 
 import logging
 import time
-from typing import NoReturn, assert_never
+from typing import NoReturn
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from kassa import evidence, intents
-from kassa.errors import PaymentDeclined, ProviderUnavailable, StillProcessing, StoreUnavailable
+from kassa.answers import failure
+from kassa.errors import StillProcessing, StoreUnavailable
 from kassa.model import Operation, OperationKind, PaymentSession
 from kassa.store import operations
 from kassa.transitions import OperationStatus
 from kassa.world import World
-from kassa_sdk import ActionRequired, Declined, NotSent, Outcome, Pending, Succeeded, Unknown
+from kassa_sdk import Outcome
 
 PAUSES_SECONDS = (0.05, 0.5, 2.0)
 """Between the tries to store an outcome; afterwards recovery finds it out."""
@@ -37,13 +38,15 @@ def refuse_hindered(world: World, connection: Connection, session: PaymentSessio
 def finish(world: World, operation: Operation) -> tuple[Operation, Outcome]:
     """Send an operation whose intent is committed, and merge what comes of it.
 
-    Raises StillProcessing when the answer could not be stored.
+    An answer that comes after the provider's timeout is merged when it comes, as it would have been in time.  Raises
+    StillProcessing when the answer could not be stored.
     """
     provider = world.providers.find(operation.provider_id)
     if operation.lease_until is None or operation.lease_until <= world.clock():
         # This sender slept over its lease: recovery may have proven meanwhile that nothing was sent.
         raise still_processing(operation)
-    outcome = provider.call(operation.hook, intents.request_of(operation))
+    request = intents.request_of(operation)
+    outcome = provider.call(operation.hook, request, late=lambda answer: _merge(world, operation, answer))
     return _merge(world, operation, outcome), outcome
 
 
@@ -92,12 +95,4 @@ def raise_failure(operation: Operation, outcome: Outcome) -> NoReturn:
     """Raise what an unsuccessful call means for the one who asked: PaymentDeclined, ProviderUnavailable, StillProcessing."""
     if operation.status is not OperationStatus.FAILED:
         raise still_processing(operation)
-    match outcome:
-        case Declined():
-            raise PaymentDeclined(outcome.code, outcome.reason, retryable=outcome.retryable)
-        case NotSent():
-            raise ProviderUnavailable(f"{operation.provider_id} was not reached ({outcome.cause}); try again")
-        case Succeeded() | ActionRequired() | Pending() | Unknown():
-            raise PaymentDeclined("failed", operation.cause or "the provider did not do it", retryable=True)
-        case _:
-            assert_never(outcome)
+    raise failure(operation, outcome)

@@ -6,25 +6,26 @@ of machines share the work; a worker that dies loses its lease, and another goes
 
 import logging
 from dataclasses import replace
+from datetime import datetime
 from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kassa import checkout, doubt, evidence, intents
+from kassa import checkout, doubt, evidence, intents, learning
+from kassa.calls import NotAsked
 from kassa.errors import CallerError, InvalidData, NotAllowed, ProviderFailure
 from kassa.ids import Kind, require_kind
 from kassa.intents import LEASE
 from kassa.model import Operation, OperationKind, PaymentCollection
 from kassa.protocol import finish, still_processing
 from kassa.providers import ConfiguredProvider
-from kassa.store import collections, events, operations, payments, sessions
+from kassa.store import collections, events, operations, sessions
 from kassa.transitions import OPEN_OPERATION, OperationStatus
 from kassa.world import World
 from kassa_sdk import (
     Declined,
     Found,
     LookUpOutcome,
-    Money,
     Movement,
     NotSent,
     Outcome,
@@ -123,6 +124,10 @@ def _recover(world: World, operation: Operation) -> Operation:
     if provider is None:
         return _postponed(world, operation, f"{operation.provider_id} is not configured any more; configure it again")
     step = doubt.next_step(operation, provider.manifest, world.clock())
+    if isinstance(step, doubt.Send | doubt.LookItUp):
+        not_asked = provider.not_asked()
+        if not_asked is not None:
+            return _unasked(world, operation, not_asked)
     match step:
         case doubt.Send():
             return _send(world, operation)
@@ -134,6 +139,13 @@ def _recover(world: World, operation: Operation) -> Operation:
             return _reviewed(world, operation, step.cause)
         case _:
             assert_never(step)
+
+
+def _unasked(world: World, operation: Operation, why: NotAsked) -> Operation:
+    """Later, and without counting a check: an attempt that was never made has told nothing."""
+    unchecked = operation.model_copy(update={"checks": operation.checks - 1})
+    due_at = max(doubt.next_check(unchecked, world.clock()), why.until)
+    return world.database.transact(lambda connection: _due_at(connection, unchecked, due_at, why.cause))
 
 
 def _send(world: World, operation: Operation) -> Operation:
@@ -162,12 +174,11 @@ def _apply_look_up(
     world: World, connection: Connection, operation: Operation, found: LookUpOutcome, provider: ConfiguredProvider
 ) -> Operation:
     collections.lock(connection, operation.store_id, operation.payment_collection_id)
-    cause = operation.cause
     match found:
         case Found():
-            verdict = doubt.verdict(operation, found, provider.manifest, _booked(connection, operation))
-            if verdict is not None:
-                return _merged(connection, world, operation, verdict)
+            learned = _learned(world, connection, operation, found)
+            if learned.status is not operation.status or learned.generation != operation.generation:
+                return _again_later(connection, world, learned)
         case NotSent() | Unknown():
             return _postpone(connection, world, operation, f"could not be looked up: {found.cause}")
         case NotThere():
@@ -176,24 +187,26 @@ def _apply_look_up(
             assert_never(found)
     if doubt.is_proven_absent(operation, provider.manifest, world.clock()):
         reason = f"{provider.manifest.display_name} does not have it, which its manifest makes proof"
-        return _merged(connection, world, operation, Declined(code="never_happened", reason=reason))
-    return _postpone(connection, world, operation, cause)
+        absent = Declined(code="never_happened", reason=reason)
+        return _again_later(connection, world, evidence.apply(connection, operation, absent, world.clock()))
+    return _postpone(connection, world, operation, operation.cause)
 
 
-def _merged(connection: Connection, world: World, operation: Operation, outcome: Outcome) -> Operation:
-    merged = evidence.apply(connection, operation, outcome, world.clock())
-    if merged.status in operations.DUE_STATUSES:
-        # It is still to be settled: not again at once, but later.
-        return _postpone(connection, world, merged, merged.cause)
-    return merged
+def _learned(world: World, connection: Connection, operation: Operation, found: Found) -> Operation:
+    """The operation, after all that the provider says about its payment is merged."""
+    verdict = doubt.verdict(operation, found)
+    if verdict is not None:
+        evidence.apply(connection, operation, verdict, world.clock())
+    session = sessions.load(connection, operation.store_id, operation.payment_session_id)
+    learning.learn(world, connection, session, found.facts)
+    return operations.lock(connection, operation.store_id, operation.id)
 
 
-def _booked(connection: Connection, operation: Operation) -> Money:
-    """The total of this kind of movement that our books hold."""
-    payment = payments.of_session(connection, operation.store_id, operation.payment_session_id)
-    if payment is None or operation.amount is None:
-        return Money.zero(operation.amount.currency) if operation.amount is not None else Money.zero("EUR")
-    return payment.captured if operation.kind is OperationKind.CAPTURE else payment.refunded
+def _again_later(connection: Connection, world: World, operation: Operation) -> Operation:
+    """What is still to be settled is looked at later, not again at once."""
+    if operation.status in operations.DUE_STATUSES:
+        return _postpone(connection, world, operation, operation.cause)
+    return operation
 
 
 def _postponed(world: World, operation: Operation, cause: str | None) -> Operation:
@@ -201,7 +214,11 @@ def _postponed(world: World, operation: Operation, cause: str | None) -> Operati
 
 
 def _postpone(connection: Connection, world: World, operation: Operation, cause: str | None) -> Operation:
-    operations.postpone(connection, operation, doubt.next_check(operation, world.clock()), cause)
+    return _due_at(connection, operation, doubt.next_check(operation, world.clock()), cause)
+
+
+def _due_at(connection: Connection, operation: Operation, due_at: datetime, cause: str | None) -> Operation:
+    operations.postpone(connection, operation, due_at, cause)
     return operations.lock(connection, operation.store_id, operation.id)
 
 

@@ -1,5 +1,8 @@
 """Which providers a region offers for a payment: a verdict for each, with its reasons.  Pure, no I/O."""
 
+from collections.abc import Sequence
+
+from kassa.model import ProviderSwitch
 from kassa_sdk import Manifest, Money, Record
 
 
@@ -49,9 +52,20 @@ class Verdict(Record):
         return not self.reasons
 
 
-def judge(region: Region, provider_id: str, manifest: Manifest, circumstances: Circumstances) -> Verdict:
-    """The verdict on one provider that the region enables."""
-    reasons = [*_manifest_reasons(region, manifest, circumstances)]
+def judge(
+    region: Region,
+    provider_id: str,
+    manifest: Manifest,
+    circumstances: Circumstances,
+    switches: Sequence[ProviderSwitch] = (),
+) -> Verdict:
+    """The verdict on one provider that the region enables; ``switches`` are those that operators have turned."""
+    reasons = [
+        f"switched off {switch.where}: {switch.reason}"
+        for switch in switches
+        if switch.concerns(provider_id, region.id)
+    ]
+    reasons += _manifest_reasons(region, manifest, circumstances)
     for rule in region.rules:
         if rule.provider_id == provider_id and not _inside(rule, circumstances):
             reasons.append(rule.reason)

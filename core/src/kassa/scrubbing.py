@@ -22,12 +22,12 @@ class Scrubber:
         # The longest first: one secret may be the beginning of another.
         self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
 
-    def text(self, text: str) -> str:
-        """The text as it may be kept and shown, at most 2,000 characters of it."""
+    def text(self, text: str, longest: int = LONGEST_TEXT) -> str:
+        """The text as it may be kept and shown, at most so many characters of it."""
         for secret in self._secrets:
             text = text.replace(secret, MASK)
         text = _DIGITS_AND_GAPS.sub(_without_cards, _storable(text))
-        return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+        return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
     def error(self, error: BaseException) -> str:
         """What was raised, in words."""

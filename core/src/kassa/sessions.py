@@ -1,19 +1,21 @@
 """The verbs of payment sessions: create, replace, update, delete."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kassa import intents
+from kassa import idempotency, intents
 from kassa.errors import NotAllowed
+from kassa.idempotency import ClientRequest
 from kassa.ids import Kind, new_id
-from kassa.model import Operation, OperationKind, PaymentCollection, PaymentSession
+from kassa.model import Operation, OperationKind, PaymentCollection, PaymentSession, ProviderSwitch
 from kassa.payment_collections import refuse_completed, refuse_nothing_to_pay, with_amount_of
 from kassa.protocol import finish, raise_failure, refuse_hindered, still_processing
 from kassa.providers import ConfiguredProvider
 from kassa.regions import Circumstances
-from kassa.store import collections, operations, sessions
+from kassa.store import collections, operations, sessions, switches
 from kassa.transitions import OperationStatus, SessionStatus
 from kassa.world import World
 from kassa_sdk import (
@@ -32,30 +34,39 @@ FIRST_PLACE = 0
 class Wish:
     """The session that somebody asks for: with which provider, what goes to it as it is, and who pays.
 
-    ``shopper`` is for collections without a cart; a cart knows its own.
+    ``shopper`` is for collections without a cart; a cart knows its own.  ``asked`` is set where a client asks under a key.
     """
 
     provider: ConfiguredProvider
     data: JsonObject
     shopper: Shopper
+    asked: ClientRequest | None = None
 
 
 def create(world: World, collection_id: str, wish: Wish) -> PaymentSession:
     """Create the collection's session with this provider; one that stands in its place is closed first."""
     while True:
-        step = world.database.transact(lambda connection: _plan_session(world, connection, collection_id, wish))
+        step = idempotency.transact(
+            world, wish.asked, lambda connection: _plan_session(world, connection, collection_id, wish)
+        )
         match step:
             case _Ready():
                 return step.session
             case _Initiate():
-                operation, outcome = finish(world, step.operation)
-                if operation.status is not OperationStatus.SUCCEEDED:
-                    raise_failure(operation, outcome)
-                return load(world, operation.payment_session_id)
+                return _initiated(world, step.operation, wish.asked)
             case _CloseFirst():
                 _close(world, step.operation)
             case _:
                 assert_never(step)
+
+
+def _initiated(world: World, planned: Operation, asked: ClientRequest | None) -> PaymentSession:
+    operation, outcome = finish(world, planned)
+    if asked is not None:
+        idempotency.answered(world, asked)
+    elif operation.status is not OperationStatus.SUCCEEDED:
+        raise_failure(operation, outcome)
+    return load(world, operation.payment_session_id)
 
 
 def update(world: World, session_id: str) -> PaymentSession:
@@ -112,17 +123,23 @@ def _plan_session(
     world: World, connection: Connection, collection_id: str, wish: Wish
 ) -> _Ready | _Initiate | _CloseFirst:
     collection = collections.lock(connection, world.store_id, collection_id)
+    known = idempotency.repeated(connection, world.store_id, wish.asked)
+    if known is not None:
+        return _Ready(sessions.load(connection, world.store_id, str(known)))
     refuse_completed(collection)
     if collection.cart_id is not None:
         cart = world.cart(collection.cart_id, connection)
         refuse_nothing_to_pay(cart)
         collection = with_amount_of(world, connection, collection, cart)
         wish = replace(wish, shopper=cart.shopper)
-    _refuse_not_offered(world, collection, wish)
     live = collection.live_session
+    is_there = live is not None and _is_same_again(connection, live, collection, wish)
+    # A switch speaks against new sessions only.
+    _refuse_not_offered(world, collection, wish, () if is_there else switches.in_force(connection, until_commit=True))
     if live is not None:
-        if _is_same_again(connection, live, collection, wish):
+        if is_there:
             refuse_hindered(world, connection, live, OperationKind.UPDATE)
+            idempotency.created(connection, world.store_id, wish.asked, live.id, world.clock())
             return _Ready(live)
         closing = _make_way(world, connection, live)
         if closing is not None:
@@ -156,11 +173,12 @@ def _add_session(world: World, connection: Connection, collection: PaymentCollec
         )
 
     operation = intents.intent(session, OperationKind.INITIATE, request, now, amount=session.amount)
-    operations.add(connection, operation)
-    return operation
+    return idempotency.add(connection, operation, wish.asked)
 
 
-def _refuse_not_offered(world: World, collection: PaymentCollection, wish: Wish) -> None:
+def _refuse_not_offered(
+    world: World, collection: PaymentCollection, wish: Wish, in_force: Sequence[ProviderSwitch]
+) -> None:
     region, wanted = world.region(collection.region_id), wish.provider.id
     if wanted not in region.provider_ids:
         raise NotAllowed(
@@ -171,7 +189,7 @@ def _refuse_not_offered(world: World, collection: PaymentCollection, wish: Wish)
         country=country_of(wish.shopper),
         customer_groups=wish.shopper.customer.groups,
     )
-    verdict = next(each for each in world.verdicts(region, circumstances) if each.provider_id == wanted)
+    verdict = next(each for each in world.verdicts(region, circumstances, in_force) if each.provider_id == wanted)
     if not verdict.is_offered:
         raise NotAllowed(f"provider_id: {wanted} is not offered here: {'; '.join(verdict.reasons)}")
 

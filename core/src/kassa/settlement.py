@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from kassa import intents
+from kassa import idempotency, intents
 from kassa.amounts import cancelable, capturable, refundable
 from kassa.errors import InvalidData, NotAllowed
+from kassa.idempotency import ClientRequest
 from kassa.model import Operation, OperationKind, Payment, PaymentSession
 from kassa.protocol import finish, raise_failure, refuse_hindered
 from kassa.providers import ConfiguredProvider
-from kassa.store import collections, operations, payments, sessions
+from kassa.store import collections, payments, sessions
 from kassa.transitions import OperationStatus
 from kassa.world import World
 from kassa_sdk import CancelRequest, CaptureRequest, Money, Portions, RefundRequest
@@ -18,7 +19,7 @@ from kassa_sdk import CancelRequest, CaptureRequest, Money, Portions, RefundRequ
 Plan = Callable[[Connection, Payment, PaymentSession, ConfiguredProvider], Operation]
 
 
-def capture(world: World, payment_id: str, amount: Money | None) -> Payment:
+def capture(world: World, payment_id: str, amount: Money | None, asked: ClientRequest | None = None) -> Payment:
     """Take money that is authorized: this amount, or all that is left."""
 
     def plan(
@@ -34,10 +35,12 @@ def capture(world: World, payment_id: str, amount: Money | None) -> Payment:
         payments.reserve_capture(connection, payment, taken)
         return intents.intent(session, OperationKind.CAPTURE, request, world.clock(), amount=taken, payment=payment)
 
-    return _settle(world, payment_id, plan)
+    return _settle(world, payment_id, plan, asked)
 
 
-def refund(world: World, payment_id: str, amount: Money | None, reason: str | None) -> Payment:
+def refund(
+    world: World, payment_id: str, amount: Money | None, reason: str | None, asked: ClientRequest | None = None
+) -> Payment:
     """Give captured money back: this amount, or all that is left."""
 
     def plan(
@@ -53,10 +56,10 @@ def refund(world: World, payment_id: str, amount: Money | None, reason: str | No
         payments.reserve_refund(connection, payment, returned)
         return intents.intent(session, OperationKind.REFUND, request, world.clock(), amount=returned, payment=payment)
 
-    return _settle(world, payment_id, plan)
+    return _settle(world, payment_id, plan, asked)
 
 
-def cancel(world: World, payment_id: str) -> Payment:
+def cancel(world: World, payment_id: str, asked: ClientRequest | None = None) -> Payment:
     """Give up what was not captured."""
 
     def plan(
@@ -75,27 +78,42 @@ def cancel(world: World, payment_id: str) -> Payment:
 
         return intents.intent(session, OperationKind.CANCEL, request, world.clock(), payment=payment)
 
-    return _settle(world, payment_id, plan)
+    return _settle(world, payment_id, plan, asked)
 
 
-def _settle(world: World, payment_id: str, plan: Plan) -> Payment:
-    """Commit the intent, call, commit the outcome.  Returns the payment; an amount that is pending stays reserved."""
-    operation = world.database.transact(lambda connection: _planned(world, connection, payment_id, plan))
-    settled, outcome = finish(world, operation)
+def _settle(world: World, payment_id: str, plan: Plan, asked: ClientRequest | None) -> Payment:
+    """Commit the intent, call, commit the outcome.  Returns the payment; an amount that is pending stays reserved.
+
+    What was asked before under the same key is only answered, as it was then.
+    """
+    step = idempotency.transact(world, asked, lambda connection: _planned(world, connection, payment_id, plan, asked))
+    if isinstance(step, Payment):
+        return step
+    settled, outcome = finish(world, step)
+    if asked is not None:
+        return _payment(idempotency.answered(world, asked))
     if settled.status not in (OperationStatus.SUCCEEDED, OperationStatus.PENDING):
         raise_failure(settled, outcome)
     return world.database.read(lambda connection: payments.load(connection, world.store_id, payment_id))
 
 
-def _planned(world: World, connection: Connection, payment_id: str, plan: Plan) -> Operation:
+def _planned(
+    world: World, connection: Connection, payment_id: str, plan: Plan, asked: ClientRequest | None
+) -> Operation | Payment:
     found = payments.load(connection, world.store_id, payment_id)
     collections.lock(connection, world.store_id, found.payment_collection_id)
+    answer = idempotency.repeated(connection, world.store_id, asked)
+    if answer is not None:
+        return _payment(answer)
     payment = payments.load(connection, world.store_id, payment_id)
     session = sessions.load(connection, world.store_id, payment.payment_session_id)
     provider = world.providers.find(payment.provider_id)
-    operation = plan(connection, payment, session, provider)
-    operations.add(connection, operation)
-    return operation
+    return idempotency.add(connection, plan(connection, payment, session, provider), asked)
+
+
+def _payment(answer: Payment | str) -> Payment:
+    assert isinstance(answer, Payment), "the key's verb is one that answers with a payment"
+    return answer
 
 
 def _within(  # a refusal tells all of it

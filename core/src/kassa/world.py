@@ -1,15 +1,19 @@
 """What every verb works with: the database, the providers, the regions, the carts, the clock, and whose store it is."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
 from kassa.errors import InternalError, InvalidData, NotFound
+from kassa.extensions import Extensions, with_reasons
+from kassa.model import ProviderSwitch
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict, judge
+from kassa.rests import Rests
 from kassa.store.database import Database
+from kassa.subscribers import Subscriber
 from kassa_sdk import CartDriver, CartSnapshot
 
 LONGEST_CART_ID = 255
@@ -36,6 +40,9 @@ class World:
     carts: CartDriver
     clock: Callable[[], datetime] = utc_now
     store_id: str = "default"
+    extensions: Extensions = field(default_factory=dict)
+    subscribers: Mapping[str, Subscriber] = field(default_factory=dict)
+    rests: Rests = field(default_factory=Rests)
 
     def region(self, region_id: str) -> Region:
         """Raises NotFound, which lists the regions there are."""
@@ -45,12 +52,17 @@ class World:
             raise NotFound(f"region_id: {region_id!r} is not configured; there are {known}")
         return region
 
-    def verdicts(self, region: Region, circumstances: Circumstances) -> tuple[Verdict, ...]:
+    def verdicts(
+        self, region: Region, circumstances: Circumstances, switches: Sequence[ProviderSwitch]
+    ) -> tuple[Verdict, ...]:
         """The verdict on each provider that the region enables, in its order."""
-        return tuple(
-            judge(region, provider_id, self.providers[provider_id].manifest, circumstances)
-            for provider_id in region.provider_ids
-        )
+        return tuple(self._verdict(region, provider_id, circumstances, switches) for provider_id in region.provider_ids)
+
+    def _verdict(
+        self, region: Region, provider_id: str, circumstances: Circumstances, switches: Sequence[ProviderSwitch]
+    ) -> Verdict:
+        verdict = judge(region, provider_id, self.providers[provider_id].manifest, circumstances, switches)
+        return with_reasons(self.extensions, self.store_id, region, verdict, circumstances)
 
     def cart(self, cart_id: str, connection: Connection) -> CartSnapshot:
         """The cart as its driver tells it, read in this transaction where the driver can.  Raises InvalidData, NotFound."""

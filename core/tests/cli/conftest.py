@@ -55,6 +55,27 @@ countries = ["JP"]
 providers = ["cards"]
 """
 
+RISK = """
+from kassa_sdk import hookimpl
+from pydantic import BaseModel, ConfigDict
+
+
+class Options(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Risk:
+    Options = Options
+
+    def __init__(self, options):
+        pass
+
+    @hookimpl
+    def kassa_provider_eligible(self, request):
+        return "the risk department says no"
+"""
+"""An extension that speaks against every provider."""
+
 CART = {"email": "ada@example.org", "items": [{"title": "Tea", "quantity": 2, "unit_price": "24.99"}]}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from kassa.store import schema
 
-from .conftest import SHOP, Kassa
+from .conftest import RISK, SHOP, Kassa
 
 CRASHES = "import os\nos._exit(7)\n"
 
@@ -65,6 +65,16 @@ def test_a_configured_plugin_that_is_not_installed_is_missing(kassa: Kassa, writ
     assert "often kassa-acme" in acme["sentence"]
 
 
+def test_extensions_are_told_of_like_other_plugins(kassa: Kassa, write: Callable[[str], None], install: Any) -> None:
+    for name, source in (("risk", RISK), ("deaf", RISK.replace("@hookimpl", "")), ("spare", RISK)):
+        install(f"kassa-{name}", source, plugin=name, target="Risk", group="kassa.extensions")
+    write(SHOP + "".join(f'\n[extensions.{name}]\nplugin = "{name}"\n' for name in ("risk", "deaf", "absent")))
+    document = kassa("doctor", "--json").document
+    statuses = {name: plugin(document, name)["status"] for name in ("risk", "deaf", "spare", "absent")}
+    assert statuses == {"risk": "loaded", "deaf": "broken", "spare": "unused", "absent": "missing"}
+    assert "kassa-deaf 1.2.3 listens to nothing" in plugin(document, "deaf")["sentence"]
+
+
 def test_wrong_options_are_not_the_plugins_fault(kassa: Kassa, write: Callable[[str], None]) -> None:
     write(SHOP.replace('plugin = "system"', 'plugin = "system"\noptions = { instructons = "cash" }'))
     assert plugin(kassa("doctor", "--json").document, "system")["status"] == "misconfigured"
@@ -90,4 +100,4 @@ def test_a_database_that_cannot_be_read_is_told(kassa: Kassa, shop: Path) -> Non
     (shop / "kassa.db").write_text("this is a shopping list, not a database", encoding="utf-8")
     ended = kassa("doctor", "--json")
     assert ended.exit_code == 1
-    assert ended.document["database"]["sentence"].startswith("the database cannot be reached: file is not a database")
+    assert ended.document["database"]["sentence"].startswith("the SQLite file cannot be opened: file is not a database")

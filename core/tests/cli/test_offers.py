@@ -1,10 +1,11 @@
 """``kassa providers``, ``kassa regions`` and ``kassa explain``: who is offered where, and why not."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .conftest import Kassa
+from .conftest import RISK, SHOP, Kassa
 
 
 def test_providers_are_listed_with_what_they_can_do(kassa: Kassa, shop: Path) -> None:
@@ -43,6 +44,13 @@ def test_explain_gives_the_reason_of_the_rule(kassa: Kassa, shop: Path) -> None:
         {"id": "pp_system_default", "is_offered": False, "reasons": ["Cash on delivery only up to 150 EUR"]}
     ]
     assert kassa("explain", "eu", "--amount", "150", "--json").document["providers"][0]["is_offered"]
+
+
+def test_explain_gives_the_reason_of_an_extension(kassa: Kassa, shop: Path, install: Any) -> None:
+    install("kassa-risk", RISK, plugin="risk", target="Risk", group="kassa.extensions")
+    (shop / "kassa.toml").write_text(SHOP + '\n[extensions.risk]\nplugin = "risk"\n', encoding="utf-8")
+    (default,) = kassa("explain", "eu", "--json").document["providers"]
+    assert (default["is_offered"], default["reasons"]) == (False, ["the risk department says no"])
 
 
 def test_explain_says_what_it_was_not_told(kassa: Kassa, shop: Path) -> None:

@@ -98,3 +98,31 @@ def test_the_exit_code_tells_whether_money_moved(
     if verb == "refund":
         assert kassa("capture", payment_id).exit_code == 0
     assert kassa(verb, payment_id).exit_code == exit_code
+
+
+@pytest.mark.parametrize("verb", ["capture", "refund"])
+def test_a_command_that_is_repeated_with_its_key_is_done_once_and_says_the_same(
+    verb: str, kassa: Kassa, paid: str
+) -> None:
+    if verb == "refund":
+        kassa("capture", paid)
+    command = (verb, paid, "--amount", "20.00", "--idempotency-key", "monday-1")
+    first, kept = kassa(*command), kassa("payments", paid, "--json").document
+    kassa(verb, paid, "--amount", "5.00")
+    assert first.exit_code == 0
+    assert kassa(*command).stdout == first.stdout
+    assert kassa("payments", paid, "--json").document[f"{verb}s"][:1] == kept[f"{verb}s"][-1:]
+
+
+def test_a_cancellation_that_is_repeated_with_its_key_says_the_same(kassa: Kassa, paid: str) -> None:
+    first = kassa("cancel", paid, "--idempotency-key", "monday-1")
+    again = kassa("cancel", paid, "--idempotency-key", "monday-1")
+    assert (again.exit_code, again.stdout) == (0, first.stdout)
+
+
+def test_a_key_that_stands_for_another_request_is_refused(kassa: Kassa, paid: str) -> None:
+    kassa("capture", paid, "--amount", "20.00", "--idempotency-key", "monday-1")
+    ended = kassa("capture", paid, "--amount", "20.01", "--idempotency-key", "monday-1", "--json")
+    assert (ended.exit_code, ended.document["error"]["type"]) == (1, "KeyReused")
+    assert "'monday-1' stands for another request, a capture_payment" in ended.document["error"]["message"]
+    assert len(kassa("payments", paid, "--json").document["captures"]) == 1

@@ -38,6 +38,7 @@ def test_it_implements_all_that_its_manifest_declares_and_no_hook_that_is_misspe
         {"keys": "none"},
         {"settles_later": False},
         {"absence_proven_after_seconds": None},
+        {"lists_payments": False},
         {"notices": "id_only"},
         {"notices": "none"},
     ],
@@ -46,6 +47,7 @@ def test_the_manifest_of_an_instance_follows_its_options(shop_of, simulator, opt
     manifest = shop_of(simulator, **options).provider.manifest
     assert Manifest.model_validate(manifest.model_dump()) == manifest
     assert manifest.settles_later == options.get("settles_later", True)
+    assert manifest.lists_payments == options.get("lists_payments", True)
     assert manifest.notices == options.get("notices", "signed")
     assert (manifest.look_up.proves_absence_after is None) == ("absence_proven_after_seconds" in options)
 

@@ -74,7 +74,7 @@ def test_a_slow_payment_is_pending_and_says_when_to_look_again(shop, scenario):
     outcome = shop.authorize(shop.created(scenario))
     assert isinstance(outcome, Pending)
     assert outcome.expected_by is not None
-    assert outcome.facts.condition == "open"
+    assert outcome.facts.condition == "pending"
 
 
 @pytest.mark.parametrize("minor", [1, 4_000, 10_000])

@@ -32,7 +32,7 @@ def test_a_pending_payment_ends_as_its_scenario_says_after_two_days(
     payment_id = shop.created(scenario)
     shop.authorize(payment_id)
     simulator.control.advance_clock(days=1.9)
-    assert shop.look_up(payment_id=payment_id).facts.condition == "open"
+    assert shop.look_up(payment_id=payment_id).facts.condition == "pending"
     simulator.control.advance_clock(days=0.2)
     facts = shop.look_up(payment_id=payment_id).facts
     assert (facts.condition, facts.authorized.minor, facts.captured.minor) == (condition, authorized, captured)
@@ -117,13 +117,31 @@ def test_a_debit_can_be_returned(shop, simulator):
     assert shop.look_up(payment_id=payment_id).facts.returned.minor == 10_000
 
 
-@pytest.mark.parametrize(("deed", "disputed"), [("win_dispute", 0), ("lose_dispute", 6_000)])
-def test_a_dispute_can_be_opened_and_decided(shop, simulator, deed, disputed):
+@pytest.mark.parametrize(("deed", "status"), [("win_dispute", "won"), ("lose_dispute", "lost")])
+def test_a_dispute_can_be_opened_and_decided(shop, simulator, deed, status):
     payment_id = shop.captured()
     simulator.control.do("open_dispute", payment_id, amount=6_000)
-    assert shop.look_up(payment_id=payment_id).facts.disputed.minor == 6_000
+    (opened,) = shop.look_up(payment_id=payment_id).facts.disputes
+    assert (opened.amount.minor, opened.status) == (6_000, "open")
     simulator.control.do(deed, payment_id)
-    assert shop.look_up(payment_id=payment_id).facts.disputed.minor == disputed
+    assert shop.look_up(payment_id=payment_id).facts.disputes == (opened.model_copy(update={"status": status}),)
+
+
+def test_two_disputes_of_one_payment_are_two_and_are_decided_in_their_order(shop, simulator):
+    payment_id = shop.captured()
+    for deed in ("open_dispute", "open_dispute", "lose_dispute", "win_dispute"):
+        simulator.control.do(deed, payment_id, amount=3_000)
+    disputes = shop.look_up(payment_id=payment_id).facts.disputes
+    assert len({dispute.provider_reference for dispute in disputes}) == 2
+    assert [dispute.status for dispute in disputes] == ["lost", "won"]
+
+
+def test_a_dispute_that_is_decided_is_not_decided_again(shop, simulator):
+    payment_id = shop.captured()
+    simulator.control.do("open_dispute", payment_id)
+    simulator.control.do("lose_dispute", payment_id)
+    with pytest.raises(httpx.HTTPStatusError):
+        simulator.control.do("win_dispute", payment_id)
 
 
 @pytest.mark.parametrize(("deed", "status"), [("settle_movement", "succeeded"), ("fail_movement", "failed")])

@@ -8,6 +8,7 @@ added     ``amount_received``, ``amount_capturable``,         localstripe does n
           ``amount_captured``
 added     an updated amount is a number                       localstripe keeps the text of the form
 added     payment methods are listed without a ``type``       localstripe demands one
+added     PaymentIntents are listed by ``created``            localstripe refuses the parameter, and lists the oldest first
 not shown idempotency keys, the search, disputes, pending     localstripe has none of them; a canned answer of Stripe's
           refunds, ``return_url``, redirects, decline codes   documented shape stands in, which proves the translation only
 not shown what Stripe refuses: amounts that are too small,    localstripe accepts it
@@ -66,6 +67,7 @@ def complete() -> None:
     """Add to localstripe what the head of this file lists, and keep it from writing to the disk."""
     update_intent = resources.PaymentIntent._update
     list_methods = resources.PaymentMethod._api_list_all
+    list_intents = resources.PaymentIntent._api_list_all
 
     def update(self: Any, **data: Any) -> None:
         update_intent(self, **{**data, "amount": int(data["amount"])} if "amount" in data else data)
@@ -73,12 +75,20 @@ def complete() -> None:
     def list_all(cls: Any, url: str, type: str = "card", **filters: Any) -> Any:
         return list_methods(url, type=type, **filters)
 
+    def list_created(cls: Any, url: str, created: Any = None, **filters: Any) -> Any:
+        found = list_intents(url, **filters)
+        times = created or {}
+        since, until = int(times.get("gte", 0)), int(times.get("lt", 2**63))
+        found._list = [intent for intent in reversed(found._list) if since <= intent.created < until]
+        return found
+
     resources.Store.dump_to_disk = lambda self: None
     resources.PaymentIntent.amount_received = property(_received)
     resources.PaymentIntent.amount_capturable = property(_capturable)
     resources.Charge.amount_captured = property(_captured)
     resources.PaymentIntent._update = update
     resources.PaymentMethod._api_list_all = classmethod(list_all)
+    resources.PaymentIntent._api_list_all = classmethod(list_created)
     app.middlewares.append(_capture_with_metadata)
 
 

@@ -1,6 +1,7 @@
 """What the engine would ask, and the options of the provider under test."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from kassa_sdk import (
     AccountHolderRequest,
@@ -12,6 +13,7 @@ from kassa_sdk import (
     DeletePaymentMethodRequest,
     InitiateRequest,
     ListPaymentMethodsRequest,
+    ListPaymentsRequest,
     LookUpRequest,
     Money,
     Record,
@@ -82,6 +84,11 @@ class Ask:
     def look_up(self, reference: str | None, hook: str = "initiate", key: str = "initiate-1") -> LookUpRequest:
         return LookUpRequest(hook=hook, attempt_key=key, our_reference=self.our_reference, provider_reference=reference)
 
+    def list_payments(self, cursor: str | None = None) -> ListPaymentsRequest:
+        return ListPaymentsRequest(
+            since=datetime.fromtimestamp(0.9, UTC), until=datetime(2100, 1, 1, tzinfo=UTC), cursor=cursor
+        )
+
 
 CALLS: dict[str, Callable[[StripeProvider, Ask], Record]] = {
     "initiate": lambda provider, ask: provider.initiate(ask.initiate()),
@@ -93,6 +100,7 @@ CALLS: dict[str, Callable[[StripeProvider, Ask], Record]] = {
     "action": lambda provider, ask: provider.action(ask.action("pi_1")),
     "look_up": lambda provider, ask: provider.look_up(ask.look_up("pi_1")),
     "look_up_by_ours": lambda provider, ask: provider.look_up(ask.look_up(None)),
+    "list_payments": lambda provider, ask: provider.list_payments(ask.list_payments()),
     "create_account_holder": lambda provider, ask: provider.create_account_holder(
         AccountHolderRequest(attempt_key="holder-1", customer=Customer(id="cus", email="a@example.com"))
     ),

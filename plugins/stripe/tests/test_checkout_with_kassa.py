@@ -10,10 +10,10 @@ kassa = pytest.importorskip("kassa", reason="kassa is not installed here: the pl
 
 from kassa import ActionNeeded, Engine, Money, NewItem, NotAllowed, OrderPlaced, Refused  # noqa: E402  # after the check
 from kassa.model import Cart, Payment  # noqa: E402
-from kassa.transitions import SessionStatus  # noqa: E402
+from kassa.transitions import NoticeStatus, SessionStatus  # noqa: E402
 
 if TYPE_CHECKING:
-    from localstripe_server import LocalStripe
+    from localstripe_server import LocalStripe, WebhookReceiver
 
 STRIPE = "pp_stripe_stripe"
 TOML = """
@@ -135,3 +135,21 @@ def test_a_session_that_is_given_up_is_closed_at_stripe(engine: Engine, cart: Ca
     engine.delete_payment_session(session.id)
     assert engine.retrieve_payment_session(session.id).status is SessionStatus.CANCELED
     assert localstripe.shopper_pays(reference, "4242424242424242").status_code >= 400
+
+
+def test_what_stripe_tells_by_webhook_is_stored_once_and_changes_nothing_that_is_known(
+    engine: Engine, paid: Payment, localstripe: "LocalStripe", receiver: "WebhookReceiver"
+) -> None:
+    localstripe.send_webhooks_to(receiver.url, "whsec_1")
+    engine.capture_payment(paid.id, Money.parse("60.00", "EUR"))
+    arrived = receiver.next_about(paid.provider_reference)
+    for _ in range(3):
+        engine.receive_notice("stripe", arrived.body, arrived.headers)
+    engine.work()
+    (notice,) = engine.list_notices()
+    assert notice.status is NoticeStatus.APPLIED
+    ledger = engine.retrieve_payment(paid.id)
+    assert [str(capture.amount) for capture in ledger.captures] == ["60.00 EUR"]
+    assert engine.list_cases() == ()
+    with pytest.raises(kassa.Unverified):
+        engine.receive_notice("stripe", arrived.body + b" ", arrived.headers)

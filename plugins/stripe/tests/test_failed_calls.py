@@ -102,7 +102,7 @@ def test_each_http_status_of_a_request_with_an_effect_is_one_outcome(
     assert len(raw.requests) == 1
 
 
-@pytest.mark.parametrize("hook", ["authorize", "action", "look_up_by_ours"])
+@pytest.mark.parametrize("hook", ["authorize", "action", "look_up_by_ours", "list_payments"])
 @pytest.mark.parametrize("status", [400, 402, 409, 500, 502, 503])
 def test_a_read_that_is_refused_says_nothing_about_the_payment(
     hook: str, status: int, raw: RawServer, raw_provider: StripeProvider, ask: Ask

@@ -8,7 +8,7 @@ import pytest
 from stripe_answers import NOW, charge, dispute, event, intent, refund, signed
 from stripe_requests import WEBHOOK_SECRET, Ask, MakeProvider
 
-from kassa_sdk import BadSignature, Money, Movement, Notice, PaymentFacts, RawNotice
+from kassa_sdk import BadSignature, Dispute, DisputeStatus, Money, Movement, Notice, PaymentFacts, RawNotice
 from kassa_stripe import StripeProvider
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def test_what_is_signed_but_tells_nothing_about_our_payments_is_no_notice(
         ("requires_payment_method", {"last_payment_error": {"code": "card_declined"}}, "declined"),
         ("requires_confirmation", {}, "open"),
         ("requires_action", {}, "open"),
-        ("processing", {}, "open"),
+        ("processing", {}, "pending"),
         ("requires_capture", {}, "authorized"),
         ("succeeded", {}, "authorized"),
         ("canceled", {"cancellation_reason": "requested_by_customer"}, "canceled"),
@@ -240,22 +240,27 @@ def test_a_refund_that_moved_nothing_on_the_balance_makes_the_engine_look(listen
 
 
 @pytest.mark.parametrize(
-    ("type", "status", "disputed"),
+    ("type", "status", "told"),
     [
-        ("charge.dispute.created", "needs_response", 10_000),
-        ("charge.dispute.updated", "under_review", 10_000),
-        ("charge.dispute.closed", "lost", 10_000),
-        ("charge.dispute.closed", "won", 0),
-        ("charge.dispute.closed", "prevented", 0),
-        ("charge.dispute.created", "warning_needs_response", 0),
+        ("charge.dispute.created", "needs_response", "open"),
+        ("charge.dispute.updated", "under_review", "open"),
+        ("charge.dispute.updated", "some_day_there_will_be", "open"),
+        ("charge.dispute.closed", "lost", "lost"),
+        ("charge.dispute.closed", "won", "won"),
     ],
 )
-def test_a_dispute_tells_how_much_is_disputed_or_lost(
-    listener: StripeProvider, type: str, status: str, disputed: int
+def test_a_dispute_is_told_with_its_reference_its_amount_and_how_it_stands(
+    listener: StripeProvider, type: str, status: str, told: DisputeStatus
 ) -> None:
     notice = only(listener, type, dispute(status=status))
     assert notice.facts is not None
-    assert notice.facts.disputed == euros(disputed)
+    assert notice.facts.disputes == (Dispute(provider_reference="dp_1", amount=euros(10_000), status=told),)
+
+
+@pytest.mark.parametrize("status", ["warning_needs_response", "warning_under_review", "warning_closed", "prevented"])
+def test_a_question_of_the_bank_is_no_dispute(listener: StripeProvider, status: str) -> None:
+    notice = only(listener, "charge.dispute.created", dispute(status=status))
+    assert notice.facts == PaymentFacts(provider_reference="pi_1")
 
 
 def test_the_order_of_events_does_not_change_what_each_says(listener: StripeProvider) -> None:

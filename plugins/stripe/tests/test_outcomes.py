@@ -67,7 +67,7 @@ def test_a_debit_that_takes_days_is_pending(raw: RawServer, raw_provider: Stripe
     says(raw, intent(status="processing", amount_capturable=0, capture_method="automatic"))
     outcome = raw_provider.authorize(ask.authorize("pi_1"))
     assert isinstance(outcome, Pending)
-    assert outcome.facts.condition == "open"
+    assert outcome.facts.condition == "pending"
     assert StripeProvider.manifest.settles_later
 
 

@@ -26,7 +26,14 @@ from kassa_sdk.errors import (
     UnknownCurrency,
     Unsupported,
 )
-from kassa_sdk.facts import Movement, MovementStatus, PaymentCondition, PaymentFacts
+from kassa_sdk.extensions import (
+    EXTENSION_ENTRY_POINTS,
+    EligibilityRequest,
+    EventTold,
+    Extension,
+    ExtensionHooks,
+)
+from kassa_sdk.facts import Dispute, DisputeStatus, Movement, MovementStatus, PaymentCondition, PaymentFacts
 from kassa_sdk.hooks import PROVIDER_ENTRY_POINTS, Provider, ProviderHooks, hookimpl, hookspec
 from kassa_sdk.manifest import AmountLimits, Idempotency, LookUp, Manifest, Portions
 from kassa_sdk.money import Money, exponent_of
@@ -35,10 +42,12 @@ from kassa_sdk.outcomes import (
     ActionRequired,
     Declined,
     Found,
+    ListPaymentsOutcome,
     LookUpOutcome,
     NotFound,
     NotSent,
     Outcome,
+    PaymentPage,
     Pending,
     Succeeded,
     Unknown,
@@ -55,6 +64,7 @@ from kassa_sdk.requests import (
     DeletePaymentMethodRequest,
     InitiateRequest,
     ListPaymentMethodsRequest,
+    ListPaymentsRequest,
     LookUpRequest,
     PaymentRequest,
     ProviderRequest,
@@ -79,6 +89,7 @@ from kassa_sdk.wire_amounts import WireAmounts
 __all__ = [
     "CART_ENTRY_POINTS",
     "CONTRACT_VERSION",
+    "EXTENSION_ENTRY_POINTS",
     "OLDEST_CONTRACT_VERSION",
     "PROVIDER_ENTRY_POINTS",
     "AccountHolder",
@@ -103,7 +114,13 @@ __all__ = [
     "DeleteOutcome",
     "DeletePaymentMethodRequest",
     "Deleted",
+    "Dispute",
+    "DisputeStatus",
+    "EligibilityRequest",
+    "EventTold",
     "ExcessPrecision",
+    "Extension",
+    "ExtensionHooks",
     "Found",
     "Idempotency",
     "InitiateRequest",
@@ -112,6 +129,8 @@ __all__ = [
     "KassaSdkError",
     "ListOutcome",
     "ListPaymentMethodsRequest",
+    "ListPaymentsOutcome",
+    "ListPaymentsRequest",
     "LookUp",
     "LookUpOutcome",
     "LookUpRequest",
@@ -127,6 +146,7 @@ __all__ = [
     "Outcome",
     "PaymentCondition",
     "PaymentFacts",
+    "PaymentPage",
     "PaymentRequest",
     "Pending",
     "PlacedOrder",

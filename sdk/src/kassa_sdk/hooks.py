@@ -25,7 +25,7 @@ from pydantic import BaseModel
 
 from kassa_sdk.manifest import Manifest
 from kassa_sdk.notices import Notice
-from kassa_sdk.outcomes import LookUpOutcome, Outcome
+from kassa_sdk.outcomes import ListPaymentsOutcome, LookUpOutcome, Outcome
 from kassa_sdk.requests import (
     AccountHolderRequest,
     ActionRequest,
@@ -35,6 +35,7 @@ from kassa_sdk.requests import (
     DeletePaymentMethodRequest,
     InitiateRequest,
     ListPaymentMethodsRequest,
+    ListPaymentsRequest,
     LookUpRequest,
     RawNotice,
     RefundRequest,
@@ -111,6 +112,15 @@ class ProviderHooks(Protocol):
         """The engine does not know what became of a call: find the payment, and say all that is known of it.
 
         Has no effect at the provider.  As the manifest's ``look_up`` says.
+        """
+
+    @hookspec(firstresult=True)
+    def list_payments(self, request: ListPaymentsRequest) -> ListPaymentsOutcome:
+        """The engine compares its books with the provider's: one page of all payments of this account in that time.
+
+        Complete: every payment that was created then is on one of the pages, whoever made it and however it stands; in
+        any order, and better twice than not at all.  Has no effect at the provider.  As the manifest's ``lists_payments``
+        says.
         """
 
     @hookspec(firstresult=True)

@@ -96,6 +96,7 @@ class Manifest(Record):
 
     idempotency: Idempotency
     look_up: LookUp | None = None
+    lists_payments: bool = False
     notices: Literal["signed", "id_only", "none"] = "none"
     account_holders: bool = False
 
@@ -109,6 +110,7 @@ class Manifest(Record):
             "refund": self.refunds is not Portions.NONE,
             "cancel": self.cancel,
             "look_up": self.look_up is not None,
+            "list_payments": self.lists_payments,
             "read_notice": self.notices != "none",
             "create_account_holder": self.account_holders,
             "save_payment_method": self.account_holders,

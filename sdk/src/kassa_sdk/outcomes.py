@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, Field
 
 from kassa_sdk.actions import Action
 from kassa_sdk.facts import PaymentFacts
-from kassa_sdk.records import JsonObject, Record, Reference, Text
+from kassa_sdk.records import LONGEST_TEXT, JsonObject, Record, Reference, Text
 
 
 class Succeeded(Record):
@@ -118,3 +118,18 @@ class NotFound(Record):
 
 LookUpOutcome = Annotated[Found | NotFound | NotSent | Unknown, Field(discriminator="outcome")]
 """How a look-up ends.  It has no effect at the provider, so it may be asked again at any time."""
+
+
+class PaymentPage(Record):
+    """One page of the provider's own list; ``facts`` say of each payment what a look-up would.
+
+    ``next_cursor`` is what to ask with for the page after it, in the provider's own words; None: this was the last.
+    """
+
+    outcome: Literal["payment_page"] = "payment_page"
+    facts: tuple[PaymentFacts, ...] = ()
+    next_cursor: str | None = Field(default=None, min_length=1, max_length=LONGEST_TEXT)
+
+
+ListPaymentsOutcome = Annotated[PaymentPage | NotSent | Unknown, Field(discriminator="outcome")]
+"""How the listing of payments ends.  It has no effect at the provider, so a page may be asked for again at any time."""

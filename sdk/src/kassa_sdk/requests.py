@@ -6,10 +6,10 @@ Amounts are Money (minor units); translate them at the edge with ``manifest.amou
 
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from kassa_sdk.money import Money
-from kassa_sdk.records import JsonObject, Record, Reference
+from kassa_sdk.records import LONGEST_TEXT, JsonObject, Record, Reference
 
 
 class Address(Record):
@@ -119,6 +119,17 @@ class LookUpRequest(Record):
     attempt_key: str
     our_reference: str
     provider_reference: Reference | None = None
+
+
+class ListPaymentsRequest(Record):
+    """List the payments that were created at the provider from ``since`` on and before ``until``, one page at a time.
+
+    ``cursor`` is None for the first page, and after that the ``next_cursor`` of the page before.
+    """
+
+    since: AwareDatetime
+    until: AwareDatetime
+    cursor: str | None = Field(default=None, min_length=1, max_length=LONGEST_TEXT)
 
 
 class RawNotice(Record):

@@ -11,16 +11,22 @@ import typer
 
 from kassa.cli import (
     capabilities,
+    cases,
+    deliveries,
     demo,
     doubts,
     examination,
     health,
     migration,
+    notices,
     offers,
     paying,
     payments,
+    reconciling,
+    reloading,
     settling,
     starting,
+    switching,
 )
 
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
@@ -34,6 +40,8 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "providers": capabilities.list_providers,
         "regions": offers.list_regions,
         "explain": offers.explain,
+        "switch": switching.switch,
+        "switches": switching.list_switches,
     },
     "Money": {
         "pay": paying.pay,
@@ -46,7 +54,16 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Operation": {
         "doubts": doubts.list_doubts,
         "resolve": doubts.resolve,
+        "cases": cases.list_cases,
+        "close": cases.close,
+        "notices": notices.list_notices,
+        "replay": notices.replay,
+        "reconcile": reconciling.reconcile,
+        "reconciliations": reconciling.list_reconciliations,
         "worker": doubts.worker,
+        "deliveries": deliveries.list_deliveries,
+        "redeliver": deliveries.redeliver,
+        "reload": reloading.reload,
         "migrate": migration.migrate,
     },
 }

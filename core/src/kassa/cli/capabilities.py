@@ -57,6 +57,7 @@ def _show(provider: "ConfiguredProvider") -> None:
         ("actions", ", ".join(sorted(manifest.actions)) or "none"),
         ("settles later", "yes" if manifest.settles_later else "no"),
         ("look-up", _look_up(manifest)),
+        ("lists payments", "yes" if manifest.lists_payments else "no"),
         ("notices", NOTICES[manifest.notices]),
         ("repeats", _repeats(manifest)),
     ]

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.text import Text
 
+from kassa.cli import reconciling
+from kassa.cli.cases import case_line
+from kassa.cli.deliveries import delivery_line
 from kassa.cli.engines import opened
 from kassa.cli.exits import says_mistakes
+from kassa.cli.notices import notice_document, notice_line
 from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Limit
 from kassa.cli.output import BAD, GOOD, LOUD, WAITING, Document, facts, moment, print_document, record_document, say
+from kassa.cli.reloading import HangUp, hang_ups_noted, reload_where_asked
 from kassa.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -81,19 +86,21 @@ def worker(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Settle what is in doubt, and place the orders of carts whose shopper paid and did not come back.
+    """Settle what is in doubt, apply notices, tell events, and place the orders of carts whose shopper paid and did not come
+    back.
 
     Runs until it is stopped, and may be stopped at any moment. With PostgreSQL, run it on as many machines as you like.
+    SIGHUP and `kassa reload` make it read its configuration again; an invalid one changes nothing.
     """
-    with opened(config) as engine:
+    with hang_ups_noted() as hang_up, opened(config) as engine:
         if not (once or as_json):
             say("Working; stop with Ctrl-C at any moment.")
         try:
             while True:
-                _work(engine, as_json=as_json, once=once)
-                if once and not _is_anything_due(engine):
+                goes_on = _work(engine, hang_up, as_json=as_json, once=once)
+                if once and not goes_on and not _is_anything_due(engine):
                     return
-                time.sleep(0 if once else PAUSE_SECONDS)
+                time.sleep(0 if once or goes_on else PAUSE_SECONDS)
         except KeyboardInterrupt:
             return
 
@@ -126,31 +133,59 @@ def _is_anything_due(engine: "Engine") -> bool:
     )
 
 
-def _work(engine: "Engine", *, as_json: bool, once: bool) -> None:
-    """One pass; a database that is away for a while ends a worker only where it was to run once."""
+def _work(engine: "Engine", hang_up: HangUp, *, as_json: bool, once: bool) -> bool:
+    """One pass, and whether there may be more to do at once: somebody took an event, or a long list is compared.
+
+    A database that is away for a while ends a worker only where it was to run once.
+    """
     from sqlalchemy.exc import DBAPIError
 
     try:
-        _tell(engine.work(), as_json=as_json)
+        if not once:
+            reload_where_asked(engine, hang_up, as_json=as_json)
+        worked = engine.work()
     except (StoreUnavailable, DBAPIError) as error:
         if once:
             raise
         print(f"the database does not answer ({type(error).__name__}); trying again", file=sys.stderr)
+        return False
+    _tell(worked, as_json=as_json)
+    is_read_on = any(each.finished_at is None and each.cause is None for each in worked.reconciliations)
+    return is_read_on or any(delivery.status.value == "sent" for delivery in worked.deliveries)
 
 
 def _tell(worked: "Worked", *, as_json: bool) -> None:
     if not worked:
         return
     if as_json:
-        operations = [operation_document(operation) for operation in worked.operations]
-        print_document({"operations": operations, "carts": list(worked.carts)})
+        print_document(_worked_document(worked))
         return
+    for notice in worked.notices:
+        say(notice_line(notice))
     for operation in worked.operations:
         amount = "" if operation.amount is None else f" {operation.amount}"
         status = operation.status.value
         say(Text(f"{operation.id}  {operation.kind.value}{amount}: {status}", STYLES.get(status, WAITING)))
+    for case in worked.cases:
+        say(case_line(case))
     for cart in worked.carts:
         say(f"{cart}  taken up, because it is paid and was not ordered")
+    for each in worked.reconciliations:
+        counts = f"{each.listed} listed, {each.adopted} adopted, {each.reported} new cases"
+        say(f"{each.provider_id}  compared with its own list: {counts}")
+    for delivery in worked.deliveries:
+        say(delivery_line(delivery))
+
+
+def _worked_document(worked: "Worked") -> Document:
+    return {
+        "notices": [notice_document(notice) for notice in worked.notices],
+        "operations": [operation_document(operation) for operation in worked.operations],
+        "cases": [record_document(case) for case in worked.cases],
+        "carts": list(worked.carts),
+        "reconciliations": [reconciling.document(each) for each in worked.reconciliations],
+        "deliveries": [record_document(delivery) for delivery in worked.deliveries],
+    }
 
 
 def _show(operation: "Operation") -> None:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, ParamSpec
 
 import typer
 
-from kassa.errors import KassaError, ProviderFailure, StillProcessing
+from kassa.errors import ConfigurationError, KassaError, ProviderFailure, StillProcessing
 
 P = ParamSpec("P")
 
@@ -95,16 +95,20 @@ def next_steps(error: Exception) -> list[str]:
     return list(getattr(error, "__notes__", []))
 
 
+def mistake_documents(error: ConfigurationError) -> list[dict[str, Any]]:
+    """The mistakes in a configuration, in JSON."""
+    return [
+        {"file": each.file, "line": each.line, "field": each.field, "message": each.message} for each in error.mistakes
+    ]
+
+
 def _document(error: Exception) -> dict[str, Any]:
     document: dict[str, Any] = {"type": type(error).__name__, "message": _sentence(error)}
     for name in ("field", "code", "retryable", "operation_id"):
         if hasattr(error, name) and isinstance(error, KassaError):
             document[name] = getattr(error, name)
-    if hasattr(error, "mistakes"):
-        document["mistakes"] = [
-            {"file": each.file, "line": each.line, "field": each.field, "message": each.message}
-            for each in error.mistakes
-        ]
+    if isinstance(error, ConfigurationError):
+        document["mistakes"] = mistake_documents(error)
     if next_steps(error):
         document["next_steps"] = next_steps(error)
     return document

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from kassa.config import Configuration
     from kassa.discovery import Candidate
 
+Kind = Literal["provider", "carts", "extension"]
+
 IMPORT_SECONDS = 60
 EMBEDDED = "embedded"
 
@@ -35,7 +37,7 @@ class PluginHealth:
     ``distribution`` and ``version`` are None for one that is configured and not installed.
     """
 
-    kind: Literal["provider", "carts"]
+    kind: Kind
     name: str
     distribution: str | None
     version: str | None
@@ -97,7 +99,7 @@ def _examine(config: Path, *, import_all: bool) -> Health:
         configuration = settings.read(config)
     except ConfigurationError as error:
         sentence = str(error) if len(error.mistakes) == 1 else f"{len(error.mistakes)} mistakes; see `kassa check`"
-    plugins = (*_providers(configuration), *_cart_drivers(configuration))
+    plugins = (*_providers(configuration), *_cart_drivers(configuration), *_extensions(configuration))
     if import_all:
         plugins = tuple(_imported(plugin) for plugin in plugins)
     if configuration is None:
@@ -122,7 +124,7 @@ def _providers(configuration: "Configuration | None") -> Iterator[PluginHealth]:
         yield _loaded(PluginHealth("provider", name, None, None, "missing", used[name]), configuration)
 
 
-def _health(kind: Literal["provider", "carts"], candidate: "Candidate", used_as: tuple[str, ...]) -> PluginHealth:
+def _health(kind: Kind, candidate: "Candidate", used_as: tuple[str, ...]) -> PluginHealth:
     return PluginHealth(
         kind=kind,
         name=candidate.name,
@@ -175,14 +177,47 @@ def _cart_drivers(configuration: "Configuration | None") -> Iterator[PluginHealt
         yield health
 
 
+def _extensions(configuration: "Configuration | None") -> Iterator[PluginHealth]:
+    from kassa import discovery
+    from kassa_sdk import EXTENSION_ENTRY_POINTS
+
+    installed = discovery.installed(EXTENSION_ENTRY_POINTS)
+    used: dict[str, tuple[str, ...]] = {}
+    for name, settings in ({} if configuration is None else configuration.settings.extensions).items():
+        used[settings.plugin] = (*used.get(settings.plugin, ()), name)
+    for candidate in installed:
+        health = _health("extension", candidate, used.get(candidate.name, ()))
+        yield _loaded_extension(health, configuration) if configuration is not None and health.used_as else health
+    for name in sorted(used.keys() - {candidate.name for candidate in installed}):
+        assert configuration is not None, "without a configuration nothing is used"
+        yield _loaded_extension(PluginHealth("extension", name, None, None, "missing", used[name]), configuration)
+
+
+def _loaded_extension(health: PluginHealth, configuration: "Configuration") -> PluginHealth:
+    from kassa import extensions
+
+    alone = {"extensions": {name: configuration.settings.extensions[name] for name in health.used_as}}
+    try:
+        extensions.load(replace(configuration, settings=configuration.settings.model_copy(update=alone)))
+    except ConfigurationError as error:
+        is_broken = any(each.field.endswith(".plugin") for each in error.mistakes)
+        status: PluginStatus = "broken" if is_broken else "misconfigured"
+        return replace(health, status="missing" if health.status == "missing" else status, sentence=str(error))
+    return health
+
+
 def _imported(health: PluginHealth) -> PluginHealth:
     """A plugin that is not used, imported where it can hurt nobody."""
-    from kassa_sdk import CART_ENTRY_POINTS, PROVIDER_ENTRY_POINTS
+    from kassa_sdk import CART_ENTRY_POINTS, EXTENSION_ENTRY_POINTS, PROVIDER_ENTRY_POINTS
 
     if health.status != "unused":
         return health
-    group = PROVIDER_ENTRY_POINTS if health.kind == "provider" else CART_ENTRY_POINTS
-    command = [sys.executable, "-m", "kassa.cli.plugin_probe", group, health.name]
+    groups: dict[Kind, str] = {
+        "provider": PROVIDER_ENTRY_POINTS,
+        "carts": CART_ENTRY_POINTS,
+        "extension": EXTENSION_ENTRY_POINTS,
+    }
+    command = [sys.executable, "-m", "kassa.cli.plugin_probe", groups[health.kind], health.name]
     who = f"{health.distribution} {health.version}"
     try:
         probe = subprocess.run(
@@ -239,6 +274,11 @@ def _show(config: Path, health: Health) -> None:
     if health.database is not None:
         rows.append(("database", _line(_database_in_words(health), health.database_sentence)))
     say(facts(rows, indent=0))
+    if health.configuration_sentence is not None:
+        say(
+            "Processes that run keep the configuration that they have; a reload is refused until this is repaired.",
+            QUIET,
+        )
     say()
     if not health.plugins:
         say("No plugin is installed; begin with: pip install kassa-system")
@@ -248,7 +288,7 @@ def _show(config: Path, health: Health) -> None:
         status = Text(plugin.status, STYLES.get(plugin.status, BAD))
         status.append(f" as {', '.join(plugin.used_as)}" if plugin.used_as else "", "")
         contract = "" if plugin.contract_version is None else str(plugin.contract_version)
-        name = plugin.name if plugin.kind == "provider" else f"{plugin.name} (carts)"
+        name = plugin.name if plugin.kind == "provider" else f"{plugin.name} ({plugin.kind})"
         origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else "not installed"
         drawn.add_row(name, origin, contract, status)
     say(drawn)

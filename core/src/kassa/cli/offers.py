@@ -25,6 +25,8 @@ from kassa.cli.output import (
 from kassa.errors import InvalidData, NotFound
 
 if TYPE_CHECKING:
+    from kassa.config import Configuration
+    from kassa.extensions import Extensions
     from kassa.providers import Providers
     from kassa.regions import Circumstances, Region, Rule, Verdict
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 @says_mistakes
 def list_regions(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show which region offers which provider, in which order, under which rules."""
-    loaded, regions = _read(config)
+    _, loaded, regions, _ = _read(config)
     if as_json:
         print_document({"regions": [_region_document(region, loaded) for region in regions.values()]})
         return
@@ -61,25 +63,34 @@ def explain(
 ) -> None:
     """Say why each provider of a region is offered for a payment, or is not.
 
-    What is not given excludes nothing.
+    What is not given excludes nothing. A provider that an operator has switched off is not offered, for that reason.
     """
-    loaded, regions = _read(config)
+    from kassa.cli import switching
+    from kassa.extensions import with_reasons
+    from kassa.regions import judge
+
+    configuration, loaded, regions, listening = _read(config)
     region = _region(region_id, regions)
     circumstances = _circumstances(region, amount, country, customer_group)
-    verdicts = [_judge(region, provider_id, loaded, circumstances) for provider_id in region.provider_ids]
+    switches = switching.in_force(configuration)
+    verdicts = [
+        judge(region, provider_id, loaded[provider_id].manifest, circumstances, switches)
+        for provider_id in region.provider_ids
+    ]
+    verdicts = [with_reasons(listening, "default", region, verdict, circumstances) for verdict in verdicts]
     if as_json:
         print_document(_explanation_document(region, circumstances, verdicts))
         return
     _show_explanation(region, circumstances, verdicts)
 
 
-def _read(config: Path) -> "tuple[Providers, dict[str, Region]]":
+def _read(config: Path) -> "tuple[Configuration, Providers, dict[str, Region], Extensions]":
     from kassa import config as settings
-    from kassa import opening, providers
+    from kassa import extensions, opening, providers
 
     configuration = settings.read(config)
     loaded = providers.load(configuration)
-    return loaded, opening.regions(configuration, loaded)
+    return configuration, loaded, opening.regions(configuration, loaded), extensions.load(configuration)
 
 
 def _region(region_id: str, regions: "dict[str, Region]") -> "Region":
@@ -88,12 +99,11 @@ def _region(region_id: str, regions: "dict[str, Region]") -> "Region":
     return regions[region_id]
 
 
-def _judge(
-    region: "Region", provider_id: str, loaded: "Providers", circumstances: "Circumstances | None" = None
-) -> "Verdict":
+def _judge(region: "Region", provider_id: str, loaded: "Providers") -> "Verdict":
+    """The verdict of the configuration alone."""
     from kassa.regions import Circumstances, judge
 
-    return judge(region, provider_id, loaded[provider_id].manifest, circumstances or Circumstances())
+    return judge(region, provider_id, loaded[provider_id].manifest, Circumstances())
 
 
 def _circumstances(

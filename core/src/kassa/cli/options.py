@@ -18,6 +18,14 @@ Amount = Annotated[
         help="In major units of the payment's currency, such as 10.00; without it, all that is left.",
     ),
 ]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--idempotency-key",
+        metavar="KEY",
+        help="Asked again with the same key, this is done once and answered the same; any words of yours, up to 255.",
+    ),
+]
 PaymentId = Annotated[
     str, typer.Argument(metavar="PAYMENT_ID", help="The payment, such as pay_0190…", show_default=False)
 ]

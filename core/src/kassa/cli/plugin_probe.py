@@ -9,7 +9,7 @@ import sys
 
 from kassa import discovery, plugins
 from kassa.errors import PluginUnusable
-from kassa_sdk import PROVIDER_ENTRY_POINTS
+from kassa_sdk import EXTENSION_ENTRY_POINTS, PROVIDER_ENTRY_POINTS
 
 
 def main(group: str, name: str) -> None:
@@ -20,6 +20,8 @@ def main(group: str, name: str) -> None:
         if group == PROVIDER_ENTRY_POINTS:
             plugins.examine_provider(plugin, candidate)
             contract_version = plugin.manifest.contract_version
+        elif group == EXTENSION_ENTRY_POINTS:
+            plugins.examine_extension(plugin, candidate)
         else:
             plugins.examine_cart_driver(plugin, candidate)
     except PluginUnusable as error:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from kassa.cli.engines import opened
 from kassa.cli.exits import ExitCode, says_mistakes
-from kassa.cli.options import DEFAULT_CONFIG, Amount, AsJson, ConfigPath, PaymentId
+from kassa.cli.options import DEFAULT_CONFIG, Amount, AsJson, ConfigPath, Key, PaymentId
 from kassa.cli.output import GOOD, WAITING, print_document, record_document, say
 from kassa.cli.payments import payment_document, show_payment
 
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 @says_mistakes
 def capture(
-    payment_id: PaymentId, amount: Amount = None, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False
+    payment_id: PaymentId,
+    amount: Amount = None,
+    key: Key = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Take money that is authorized: an amount, or all that is left."""
     with opened(config) as engine:
-        payment = engine.capture_payment(payment_id, _money(engine, payment_id, amount))
-        operation = _latest(engine, payment, "capture")
+        payment = engine.capture_payment(payment_id, _money(engine, payment_id, amount), idempotency_key=key)
+        operation = _operation(engine, payment, "capture", key)
     _tell(payment, operation, "Captured", as_json=as_json)
 
 
@@ -33,6 +37,7 @@ def refund(
     payment_id: PaymentId,
     amount: Amount = None,
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; kept with the refund.")] = None,
+    key: Key = None,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -41,17 +46,19 @@ def refund(
     A refund that the provider takes its time for ends with exit code 4, and stays reserved until it is settled.
     """
     with opened(config) as engine:
-        payment = engine.refund_payment(payment_id, _money(engine, payment_id, amount), reason)
-        operation = _latest(engine, payment, "refund")
+        payment = engine.refund_payment(payment_id, _money(engine, payment_id, amount), reason, idempotency_key=key)
+        operation = _operation(engine, payment, "refund", key)
     _tell(payment, operation, "Refunded", as_json=as_json)
 
 
 @says_mistakes
-def cancel(payment_id: PaymentId, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def cancel(
+    payment_id: PaymentId, key: Key = None, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False
+) -> None:
     """Give up what was not captured; refused while a capture is in doubt."""
     with opened(config) as engine:
-        payment = engine.cancel_payment(payment_id)
-        operation = _latest(engine, payment, "cancel")
+        payment = engine.cancel_payment(payment_id, idempotency_key=key)
+        operation = _operation(engine, payment, "cancel", key)
     _tell(payment, operation, "Canceled", as_json=as_json)
 
 
@@ -64,9 +71,11 @@ def _money(engine: "Engine", payment_id: str, amount: str | None) -> "Money | No
     return Money.parse(amount, engine.retrieve_payment(payment_id).payment.amount.currency)
 
 
-def _latest(engine: "Engine", payment: "Payment", kind: str) -> "Operation":
+def _operation(engine: "Engine", payment: "Payment", kind: str, key: str | None) -> "Operation":
+    """The operation that was asked for: the one of the key, else the newest of its kind."""
     operations = engine.list_operations(payment.payment_collection_id)
-    return [each for each in operations if each.payment_id == payment.id and each.kind.value == kind][-1]
+    own = [each for each in operations if each.payment_id == payment.id and each.kind.value == kind]
+    return [each for each in own if key is None or each.client_key == key][-1]
 
 
 def _tell(payment: "Payment", operation: "Operation", done: str, *, as_json: bool) -> None:

@@ -95,8 +95,11 @@ def set_amount(connection: Connection, collection: PaymentCollection, amount: Mo
     _tell(connection, collection.store_id, collection.id, "updated", now)
 
 
-def expect_completion(connection: Connection, collection_id: str, due_at: datetime) -> None:
-    """Its cart is paid: from this moment on the worker places the order, or notes that it is paid, if nobody has by then."""
+def expect_completion(connection: Connection, collection_id: str, due_at: datetime | None) -> None:
+    """Its cart is paid: from this moment on the worker places the order, or notes that it is paid, if nobody has by then.
+
+    None: there is nothing to place any more.
+    """
     connection.execute(_EXPECT, {"key": collection_id, "due": due_at})
 
 

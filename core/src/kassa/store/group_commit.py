@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from kassa import failpoints
 from kassa.errors import CommitUnknown, StoreUnavailable
 from kassa.store.open_transaction import transaction_open
 
@@ -270,7 +271,9 @@ class GroupCommit:
             for turn in self._arrivals():
                 group.append(turn)
                 turn.run(connection, driver)
+            failpoints.passing("commit:before")
             driver.execute("COMMIT")
+            failpoints.passing("commit:after")
         finally:
             transaction.close()
 

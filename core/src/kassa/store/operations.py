@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from kassa.errors import Conflict, NotFound
-from kassa.model import Operation, OperationKind
+from kassa.model import Operation, OperationKind, Payment
 from kassa.store import events
 from kassa.store.tables import operations as table
 from kassa.transitions import OPEN_OPERATION, OperationStatus, advance
@@ -26,6 +26,11 @@ _LOCK = select(table).where(*_OWN).with_for_update()
 _OF_COLLECTION = (
     select(table)
     .where(table.c.store_id == bindparam("store"), table.c.payment_collection_id == bindparam("collection"))
+    .order_by(table.c.id)
+)
+_OF_PAYMENT = (
+    select(table)
+    .where(table.c.store_id == bindparam("store"), table.c.payment_id == bindparam("payment"))
     .order_by(table.c.id)
 )
 _OPEN_OF_SESSION = (
@@ -60,7 +65,7 @@ _CLAIM = (
 _POSTPONE = (
     update(table)
     .where(*_OWN, table.c.generation == bindparam("holder"))
-    .values(due_at=bindparam("due"), lease_until=None, cause=bindparam("why"))
+    .values(due_at=bindparam("due"), lease_until=None, checks=bindparam("next_checks"), cause=bindparam("why"))
 )
 _IN_DOUBT = (
     select(table)
@@ -150,6 +155,18 @@ def latest(connection: Connection, store_id: str, session_id: str, kind: Operati
     return _operation(connection.execute(_LATEST, parameters).one())
 
 
+def newest_of_session(connection: Connection, store_id: str, session_id: str, kind: OperationKind) -> Operation | None:
+    """The newest operation of this kind of a session, if there is one."""
+    row = connection.execute(_LATEST, {"store": store_id, "session": session_id, "wanted": kind}).first()
+    return None if row is None else _operation(row)
+
+
+def of_payment(connection: Connection, payment: Payment) -> tuple[Operation, ...]:
+    """Every operation on a payment, oldest first."""
+    parameters = {"store": payment.store_id, "payment": payment.id}
+    return tuple(map(_operation, connection.execute(_OF_PAYMENT, parameters)))
+
+
 def claim_due(connection: Connection, now: datetime, lease_until: datetime, limit: int) -> tuple[Operation, ...]:
     """Take over operations that are due, of every store: nobody else gets them until the lease ends.
 
@@ -186,9 +203,12 @@ def claim(connection: Connection, store_id: str, operation_id: str, now: datetim
 
 
 def postpone(connection: Connection, operation: Operation, due_at: datetime | None, cause: str | None) -> None:
-    """Look for its fate again at this moment; does nothing when somebody else has taken it over."""
+    """Look for its fate again at this moment, with so many checks made as ``operation`` says.
+
+    Does nothing when somebody else has taken it over.
+    """
     parameters = {"store": operation.store_id, "key": operation.id, "holder": operation.generation}
-    connection.execute(_POSTPONE, parameters | {"due": due_at, "why": cause})
+    connection.execute(_POSTPONE, parameters | {"due": due_at, "next_checks": operation.checks, "why": cause})
 
 
 def in_doubt(connection: Connection, store_id: str, limit: int) -> tuple[Operation, ...]:

@@ -78,6 +78,23 @@ _BOOK_CAPTURE = (
     )
 )
 _BOOK_REFUND = update(table).where(*_OWN).values(refunded_minor=table.c.refunded_minor + _MINOR)
+_UNBOOK_REFUND = update(table).where(*_OWN).values(refunded_minor=table.c.refunded_minor - _MINOR)
+_FAIL_REFUND = (
+    update(refunds)
+    .where(refunds.c.id == bindparam("refund"), refunds.c.failed_at.is_(None))
+    .values(failed_at=bindparam("now"))
+)
+_CLAIM_CAPTURE, _CLAIM_REFUND = (
+    update(movements)
+    .where(
+        movements.c.payment_id == bindparam("payment"),
+        movements.c.provider_reference == bindparam("reference"),
+        movements.c.operation_id.is_(None),
+    )
+    .values(operation_id=bindparam("operation"))
+    for movements in (captures, refunds)
+)
+_SET_RETURNED = update(table).where(*_OWN).values(returned_minor=_MINOR)
 _BOOK_CANCEL = (
     update(table).where(*_OWN).values(canceled_minor=table.c.canceled_minor + _MINOR, canceled_at=bindparam("now"))
 )
@@ -138,11 +155,11 @@ def of_session(connection: Connection, store_id: str, session_id: str) -> Paymen
     return None if row is None else _payment(row)
 
 
-def is_known(connection: Connection, payment: Payment, reference: str) -> bool:
-    """Whether a capture or refund of this payment has this reference at the provider."""
+def booked(connection: Connection, payment: Payment) -> dict[str, str | None]:
+    """The captures and refunds of a payment by the provider's reference: which operation made each (None: elsewhere)."""
     known = ledger(connection, payment)
-    references = {capture.provider_reference for capture in known.captures}
-    return reference in references | {refund.provider_reference for refund in known.refunds}
+    captures = {capture.provider_reference: capture.operation_id for capture in known.captures}
+    return captures | {refund.provider_reference: refund.operation_id for refund in known.refunds}
 
 
 def find_by_reference(connection: Connection, store_id: str, provider_id: str, reference: str) -> Payment | None:
@@ -216,6 +233,26 @@ def book_refund(  # as a capture, with its reason
     connection.execute(_BOOK_REFUND, _own(payment) | {"minor": movement.amount.minor})
     _tell(connection, payment, "payment.refunded", now)
     return refund
+
+
+def claim_movement(connection: Connection, payment: Payment, movement: Movement, operation: Operation) -> None:
+    """What was told before its answer came, and so taken for made elsewhere, was made by this operation."""
+    parameters = {"payment": payment.id, "reference": movement.provider_reference, "operation": operation.id}
+    for statement in (_CLAIM_CAPTURE, _CLAIM_REFUND):
+        connection.execute(statement, parameters)
+
+
+def fail_refund(connection: Connection, payment: Payment, refund: Refund, now: datetime) -> None:
+    """The provider looked again and says that this refund failed after all: it does not count."""
+    if connection.execute(_FAIL_REFUND, {"refund": refund.id, "now": now}).rowcount:
+        connection.execute(_UNBOOK_REFUND, _own(payment) | {"minor": refund.amount.minor})
+        _tell(connection, payment, "payment.refund_failed", now)
+
+
+def set_returned(connection: Connection, payment: Payment, returned: Money, now: datetime) -> None:
+    """So much of a debit was taken back by the bank, in total."""
+    connection.execute(_SET_RETURNED, _own(payment) | {"minor": returned.minor})
+    _tell(connection, payment, "payment.payment.returned", now)
 
 
 def book_cancel(connection: Connection, payment: Payment, amount: Money, now: datetime) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from kassa import failpoints
 from kassa.errors import CommitUnknown, InternalError, StoreUnavailable
 from kassa.store.open_transaction import transaction_open
 
@@ -129,7 +130,9 @@ class PostgresqlServer:
                     with transaction_open():
                         result = work(connection)
                     own_id = connection.execute(_OWN_ID).scalar()
+                    failpoints.passing("commit:before")
                     transaction.commit()
+                    failpoints.passing("commit:after")
                     return result
             except DBAPIError as error:
                 if not error.connection_invalidated:

@@ -1,10 +1,11 @@
 """Payment sessions: one try to pay through one provider."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, bindparam, case, insert, null, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
 from kassa.errors import Conflict, NotFound
 from kassa.ids import Kind, require_kind
@@ -17,6 +18,35 @@ from kassa_sdk import Action, JsonObject, Money, Shopper
 _INSERT = insert(table)
 _OWN = (table.c.store_id == bindparam("store"), table.c.id == bindparam("key"))
 _LOAD = select(table).where(*_OWN)
+_FIND = select(table).where(table.c.id == bindparam("key"))
+_BY_REFERENCE = (
+    select(table)
+    .where(table.c.provider_id == bindparam("provider"), table.c.provider_reference == bindparam("reference"))
+    .order_by(table.c.id.desc())
+    .limit(1)
+)
+_FIRST_CREATED_AT = select(func.min(table.c.created_at)).where(table.c.provider_id == bindparam("provider"))
+_MARK_LISTED = (
+    update(table)
+    .where(
+        table.c.provider_id == bindparam("provider"),
+        table.c.provider_reference.in_(bindparam("references", expanding=True)),
+    )
+    .values(listed_at=bindparam("now"))
+)
+_NOT_LISTED = (
+    select(table)
+    .where(
+        table.c.provider_id == bindparam("provider"),
+        table.c.created_at >= bindparam("since"),
+        table.c.created_at < bindparam("until"),
+        table.c.provider_reference.is_not(None),
+        or_(table.c.listed_at.is_(None), table.c.listed_at < bindparam("begun")),
+        table.c.id > bindparam("after"),
+    )
+    .order_by(table.c.id)
+    .limit(bindparam("limit"))
+)
 _OF_COLLECTION = (
     select(table)
     .where(table.c.store_id == bindparam("store"), table.c.payment_collection_id == bindparam("collection"))
@@ -27,7 +57,7 @@ _MOVE = (
     .where(*_OWN, table.c.status == bindparam("current"))
     .values(
         status=bindparam("following"),
-        place=case((table.c.status == SessionStatus.CANCELED.value, null()), else_=table.c.place),
+        place=bindparam("next_place"),
         action=bindparam("next_action"),
         failure=bindparam("why"),
         updated_at=bindparam("now"),
@@ -81,6 +111,43 @@ def of_collection(connection: Connection, store_id: str, collection_id: str) -> 
     return tuple(map(_session, connection.execute(_OF_COLLECTION, {"store": store_id, "collection": collection_id})))
 
 
+def find(connection: Connection, session_id: str) -> PaymentSession | None:
+    """The session of this id, of whichever store: a provider that names it knows no stores."""
+    row = connection.execute(_FIND, {"key": session_id}).first()
+    return None if row is None else _session(row)
+
+
+def find_by_reference(connection: Connection, provider_id: str, reference: str) -> PaymentSession | None:
+    """The session that this provider calls so, of whichever store; the newest, should there be several."""
+    row = connection.execute(_BY_REFERENCE, {"provider": provider_id, "reference": reference}).first()
+    return None if row is None else _session(row)
+
+
+def first_created_at(connection: Connection, provider_id: str) -> datetime | None:
+    """When the first session with this provider was created, in whichever store; None: there is none."""
+    moment: datetime | None = connection.execute(_FIRST_CREATED_AT, {"provider": provider_id}).scalar()
+    return moment
+
+
+def mark_listed(connection: Connection, provider_id: str, references: Sequence[str], now: datetime) -> None:
+    """These are in the provider's own list of payments."""
+    connection.execute(_MARK_LISTED, {"provider": provider_id, "references": list(references), "now": now})
+
+
+def not_listed_since(  # a window, and a place in it
+    connection: Connection,
+    provider_id: str,
+    window: tuple[datetime, datetime],
+    begun: datetime,
+    after: str,
+    limit: int,
+) -> tuple[PaymentSession, ...]:
+    """Sessions created in this window, with a reference that no list has told since ``begun``; by id, from ``after`` on."""
+    since, until = window
+    parameters = {"provider": provider_id, "since": since, "until": until, "begun": begun, "after": after}
+    return tuple(map(_session, connection.execute(_NOT_LISTED, {**parameters, "limit": limit})))
+
+
 def move(  # what a move carries
     connection: Connection,
     session: PaymentSession,
@@ -89,18 +156,22 @@ def move(  # what a move carries
     *,
     action: Action | None = None,
     failure: str | None = None,
+    takes_place: bool = False,
 ) -> PaymentSession:
     """Move the session to another status, if the table allows it.  Raises IllegalTransition, Conflict.
 
-    Staying where it is only replaces the action.
+    Staying where it is only replaces the action.  One that was given up has lost its place, unless it ``takes_place`` again.
     """
     if following is not session.status:
         advance(session.status, following)
+    has_place = takes_place or session.status is not SessionStatus.CANCELED
+    place = session.place if has_place else None
     parameters = {
         "store": session.store_id,
         "key": session.id,
         "current": session.status,
         "following": following,
+        "next_place": place,
         "next_action": None if action is None else _ACTIONS.dump_python(action, mode="json"),
         "why": failure,
         "now": now,
@@ -110,7 +181,7 @@ def move(  # what a move carries
     _tell(connection, session, following.value, now)
     return session.model_copy(
         update={
-            "place": None if session.status is SessionStatus.CANCELED else session.place,
+            "place": place,
             "status": following,
             "action": action,
             "failure": failure,

@@ -121,6 +121,8 @@ payment_sessions = Table(
     Column("shopper", Json, nullable=False),
     Column("action", NullableJson),
     Column("failure", Text),
+    # When it was last seen in the provider's own list of payments.
+    Column("listed_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index(
@@ -133,6 +135,8 @@ payment_sessions = Table(
     ),
     # By this a notice finds its session.
     Index("ix_payment_sessions_reference", "provider_id", "provider_reference"),
+    # By this a day is compared with the provider's list.
+    Index("ix_payment_sessions_provider_id_created_at", "provider_id", "created_at"),
 )
 
 payments = Table(
@@ -268,11 +272,20 @@ deliveries = Table(
     Column("subscriber", String(64), nullable=False),
     Column("status", String(16), _one_of("status", DeliveryStatus), nullable=False),
     Column("attempts", Integer, nullable=False),
+    # While it waits for a try, or for one that is under way.
     Column("due_at", UtcDateTime, index=True),
     Column("cause", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("event_id", "subscriber"),
+    # What waits for one subscriber, in the order of the events.
+    Index(
+        "ix_deliveries_waiting",
+        "subscriber",
+        "event_id",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
 )
 
 # The inbox of verified messages.  Store and collection are known once a message is matched: providers know no stores.
@@ -316,8 +329,8 @@ cases = Table(
     Column("currency", String(3)),
     Column("amount_minor", BigInteger),
     Column("cause", Text, nullable=False),
-    # What gives the money back, by policy.
-    Column("operation_id", ForeignKey("operations.id"), index=True),
+    # When the worker does what the policy says.
+    Column("due_at", UtcDateTime, index=True),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("closed_at", UtcDateTime),
     Column("closed_by", String(255)),
@@ -367,6 +380,7 @@ provider_switches = Table(
     Column("off_at", UtcDateTime, nullable=False),
     Column("on_by", String(255)),
     Column("on_at", UtcDateTime),
+    Column("on_why", Text),
     Index(
         "uq_provider_switches_off",
         "provider_id",
@@ -385,6 +399,9 @@ reconciliations = Table(
     Column("provider_id", String(128), nullable=False),
     Column("since", UtcDateTime, nullable=False),
     Column("until", UtcDateTime, nullable=False),
+    Column("is_daily", Boolean, nullable=False),
+    # The page of the list that is compared next, in the provider's words.
+    Column("cursor", Text),
     Column("lease_until", UtcDateTime),
     Column("listed", Integer, nullable=False),
     Column("adopted", Integer, nullable=False),
@@ -392,7 +409,16 @@ reconciliations = Table(
     Column("cause", Text),
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
-    UniqueConstraint("provider_id", "since"),
+    # Each day is compared once; an operator may compare any time again.
+    Index(
+        "uq_reconciliations_daily",
+        "provider_id",
+        "since",
+        unique=True,
+        sqlite_where=text("is_daily"),
+        postgresql_where=text("is_daily"),
+    ),
+    Index("ix_reconciliations_provider_id_finished_at", "provider_id", "finished_at"),
 )
 
 # Somebody asked every running process to read its configuration again.

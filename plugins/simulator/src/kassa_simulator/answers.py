@@ -9,6 +9,8 @@ from kassa_sdk import (
     ActionRequired,
     Challenge,
     Declined,
+    Dispute,
+    DisputeStatus,
     Instruction,
     JsonObject,
     Money,
@@ -80,6 +82,15 @@ class ToldMovement(_Told):
     attempt_key: str | None
 
 
+class ToldDispute(_Told):
+    """One dispute."""
+
+    id: str
+    amount: int
+    currency: str
+    status: DisputeStatus
+
+
 class ToldError(_Told):
     """Why not."""
 
@@ -100,20 +111,21 @@ class ToldPayment(_Told):
     captured: int
     refunded: int
     returned: int
-    disputed: int
     captures: tuple[ToldMovement, ...]
     refunds: tuple[ToldMovement, ...]
+    disputes: tuple[ToldDispute, ...]
     decline: ToldError | None
     action: Annotated[ToldPage | ToldQrCode | ToldWait | ToldInstructions, Field(discriminator="type")] | None
     expected_by: Annotated[AwareDatetime, Field(strict=False)] | None
 
 
 class ToldAnswer(_Told):
-    """What an answer may carry: one payment, the capture or refund just made, the payments that a search found."""
+    """What an answer may carry: one payment, the capture or refund just made, the payments of a search or a list."""
 
     payment: ToldPayment | None = None
     movement: ToldMovement | None = None
     payments: tuple[ToldPayment, ...] | None = None
+    next_cursor: str | None = None
     error: ToldError | None = None
 
 
@@ -189,9 +201,14 @@ def facts_of(payment: ToldPayment) -> PaymentFacts:
         captured=Money(payment.captured, payment.currency),
         refunded=Money(payment.refunded, payment.currency),
         returned=Money(payment.returned, payment.currency),
-        disputed=Money(payment.disputed, payment.currency),
         captures=tuple(movement_of(movement) for movement in payment.captures),
         refunds=tuple(movement_of(movement) for movement in payment.refunds),
+        disputes=tuple(
+            Dispute(
+                provider_reference=dispute.id, amount=Money(dispute.amount, dispute.currency), status=dispute.status
+            )
+            for dispute in payment.disputes
+        ),
     )
 
 
@@ -241,9 +258,9 @@ def data_of(payment: ToldPayment) -> JsonObject:
 
 def _condition_of(payment: ToldPayment) -> PaymentCondition:
     match payment.status:
-        case "created" | "requires_action" | "pending":
+        case "created" | "requires_action":
             return "open"
-        case "authorized" | "declined" | "canceled" | "expired":
+        case "pending" | "authorized" | "declined" | "canceled" | "expired":
             return payment.status
         case _:
             assert_never(payment.status)

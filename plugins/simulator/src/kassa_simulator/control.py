@@ -28,6 +28,7 @@ class EffectRow(TypedDict, total=False):
     currency: str
     movement_id: str
     movement_status: str
+    dispute_id: str
     code: str
     scenario: str
     return_url: str

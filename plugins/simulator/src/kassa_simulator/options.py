@@ -22,6 +22,7 @@ BASE_MANIFEST = Manifest(
         by=frozenset({"attempt_key", "our_reference", "provider_reference"}),
         proves_absence_after=timedelta(minutes=1),
     ),
+    lists_payments=True,
     notices="signed",
 )
 """What the simulator can do with the default options."""
@@ -45,6 +46,8 @@ class SimulatorOptions(BaseModel):
     key_window_hours: float = Field(default=24.0, gt=0)
     settles_later: bool = True
     absence_proven_after_seconds: float | None = Field(default=60.0, ge=0)
+    lists_payments: bool = True
+    payments_per_page: int = Field(default=100, ge=1, le=100)
     notices: Literal["signed", "id_only", "none"] = "signed"
 
 
@@ -65,6 +68,7 @@ def manifest_for(options: SimulatorOptions) -> Manifest:
                 by=frozenset(finds_by),
                 proves_absence_after=None if absence is None else timedelta(seconds=absence),
             ),
+            "lists_payments": options.lists_payments,
             "notices": options.notices,
         }
     )

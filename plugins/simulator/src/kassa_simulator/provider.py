@@ -16,6 +16,8 @@ from kassa_sdk import (
     Declined,
     Found,
     InitiateRequest,
+    ListPaymentsOutcome,
+    ListPaymentsRequest,
     LookUpOutcome,
     LookUpRequest,
     Manifest,
@@ -26,6 +28,7 @@ from kassa_sdk import (
     NotSent,
     Outcome,
     PaymentFacts,
+    PaymentPage,
     PaymentRequest,
     Pending,
     RawNotice,
@@ -74,6 +77,7 @@ class SimulatorProvider:
         self._transport = Transport(
             checked_base_url(options), options.api_key.get_secret_value(), options.timeout_seconds
         )
+        self._payments_per_page = options.payments_per_page
         secrets = (options.webhook_secret, options.previous_webhook_secret)
         self._notice_secrets = tuple(secret.get_secret_value() for secret in secrets if secret is not None)
         self.close = weakref.finalize(self, self._transport.close)
@@ -132,6 +136,20 @@ class SimulatorProvider:
             if not isinstance(outcome, NotFound):
                 return outcome
         return self._search({"our_reference": request.our_reference})
+
+    @hookimpl
+    def list_payments(self, request: ListPaymentsRequest) -> ListPaymentsOutcome:
+        """One page of the payments that were created in that time, by the simulator's own clock."""
+        if not self.manifest.lists_payments:
+            raise Unsupported("this simulator is configured with lists_payments = false; it has no list")
+        query = {
+            "created_from": str(request.since.timestamp()),
+            "created_until": str(request.until.timestamp()),
+            "limit": str(self._payments_per_page),
+        }
+        if request.cursor is not None:
+            query["cursor"] = request.cursor
+        return _read(self._transport.send("GET", "/payments", query=query), _page)
 
     @hookimpl
     def read_notice(self, raw: RawNotice) -> tuple[Notice, ...]:
@@ -246,6 +264,12 @@ def _found_by_search(told: ToldAnswer) -> LookUpOutcome:
         # To pick one would hide the other, and the other is money too.
         return Unknown(cause=f"{len(told.payments)} payments at the simulator carry this reference; a person must look")
     return _found(told.payments[0]) if told.payments else NotFound()
+
+
+def _page(told: ToldAnswer) -> ListPaymentsOutcome:
+    if told.payments is None:
+        return _NO_PAYMENT_TOLD
+    return PaymentPage(facts=tuple(map(facts_of, told.payments)), next_cursor=told.next_cursor)
 
 
 def _found(payment: ToldPayment) -> LookUpOutcome:

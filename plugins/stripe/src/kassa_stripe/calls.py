@@ -15,17 +15,22 @@ from stripe.params import (
     PaymentIntentCaptureParams,
     PaymentIntentConfirmParams,
     PaymentIntentCreateParams,
+    PaymentIntentListParams,
     PaymentIntentUpdateParams,
     RefundCreateParams,
 )
 
 from kassa_stripe.errors import Failures
 from kassa_stripe.options import StripeOptions
-from kassa_stripe.wire import Customer, FromStripe, Intent, PaymentMethod, Refund
+from kassa_stripe.wire import Customer, Dispute, FromStripe, Intent, IntentPage, PaymentMethod, Refund
 
 # So that captured amounts and refunds come with the intent instead of only the charge's id.
 WITH_CHARGE = "latest_charge"
+EACH_WITH_CHARGE = "data.latest_charge"
 PAGE = 100
+PAGE_OF_WHOLE_PAYMENTS = 20
+"""Each payment of such a page may take two calls more, for its refunds and disputes, and all are one call of the engine."""
+
 
 UNREADABLE = (ValidationError, AttributeError, KeyError, TypeError)
 """An answer that does not fit our records, or over which already Stripe's SDK stumbles."""
@@ -100,6 +105,17 @@ class StripeCalls:
         """The newest PaymentIntents of the account: one page, which Stripe lists consistently."""
         return self._read_all(Intent, lambda: self._v1.payment_intents.list({"limit": PAGE}).data)
 
+    def intents_created(self, since: int, until: int, after: str | None) -> IntentPage:
+        """One page of the PaymentIntents that were created from ``since`` on and before ``until``, the newest first."""
+        parameters: PaymentIntentListParams = {
+            "created": {"gte": since, "lt": until},
+            "limit": PAGE_OF_WHOLE_PAYMENTS,
+            "expand": [EACH_WITH_CHARGE],
+        }
+        if after is not None:
+            parameters["starting_after"] = after
+        return self._read(IntentPage, lambda: self._v1.payment_intents.list(parameters))
+
     def intents_with_metadata(self, name: str, value: str) -> tuple[Intent, ...]:
         """The PaymentIntents with this metadata that Stripe's search knows; it lags behind, by up to an hour."""
         quoted = value.replace("\\", "\\\\").replace("'", "\\'")
@@ -111,6 +127,13 @@ class StripeCalls:
         return self._read_all(
             Refund,
             lambda: self._v1.refunds.list({"payment_intent": reference, "limit": PAGE}).auto_paging_iter(),
+        )
+
+    def disputes_of(self, reference: str) -> tuple[Dispute, ...]:
+        """Every dispute and inquiry about a PaymentIntent."""
+        return self._read_all(
+            Dispute,
+            lambda: self._v1.disputes.list({"payment_intent": reference, "limit": PAGE}).auto_paging_iter(),
         )
 
     def create_customer(self, parameters: CustomerCreateParams, key: str) -> Customer:

@@ -4,9 +4,10 @@ One translation for answers, look-ups and notices.  Amounts and currencies are S
 request, so that a difference is seen.
 """
 
-from kassa_sdk import Money, Movement, PaymentFacts
+import kassa_sdk
+from kassa_sdk import DisputeStatus, Money, Movement, PaymentFacts
 from kassa_sdk.facts import MovementStatus, PaymentCondition
-from kassa_stripe.wire import Charge, Dispute, Intent, Refund
+from kassa_stripe.wire import Charge, Dispute, Intent, Refund, UnreadIntent
 
 OUR_REFERENCE = "kassa_reference"
 ATTEMPT_KEY = "kassa_attempt_key"
@@ -19,7 +20,8 @@ EXPIRED = frozenset({"automatic", "expired"})
 RELEASE_REASONS = frozenset({"expired_uncaptured_charge", "partial_capture"})
 """The reasons by which Stripe's "refund" is the release of a hold, and no money that goes back."""
 
-DISPUTE_IS_OPEN_OR_LOST = frozenset({"needs_response", "under_review", "lost"})
+INQUIRIES = frozenset({"warning_needs_response", "warning_under_review", "warning_closed", "prevented"})
+"""The statuses of what never became a dispute, or has not yet: nothing is taken from anybody."""
 
 
 def facts_of_intent(intent: Intent, capture_key: str | None = None) -> PaymentFacts:
@@ -41,6 +43,8 @@ def condition_of(intent: Intent) -> PaymentCondition:
             return "declined"
         case "requires_capture" | "succeeded":
             return "authorized"
+        case "processing":
+            return "pending"
         case "canceled":
             return "expired" if intent.cancellation_reason in EXPIRED else "canceled"
         case _:
@@ -69,13 +73,20 @@ def _captures(intent: Intent, capture_key: str | None) -> tuple[Movement, ...]:
     return (capture,)
 
 
-def facts_with_refunds(intent: Intent, refunds: tuple[Refund, ...]) -> PaymentFacts:
-    """What a PaymentIntent and the list of all its refunds say together."""
+def facts_of_unread_intent(intent: UnreadIntent) -> PaymentFacts:
+    """What is sure about a PaymentIntent whose amounts cannot be read: that it exists."""
+    return PaymentFacts(provider_reference=intent.id, our_reference=intent.metadata.get(OUR_REFERENCE))
+
+
+def whole_facts(intent: Intent, refunds: tuple[Refund, ...], disputes: tuple[Dispute, ...]) -> PaymentFacts:
+    """What a PaymentIntent and the lists of all its refunds and disputes say together."""
     genuine = tuple(refund for refund in refunds if not _belongs_to_hold(refund, intent))
     movements = tuple(map(refund_movement, genuine))
     succeeded = (movement.amount for movement in movements if movement.status == "succeeded")
     total = Money.total(succeeded, intent.currency.upper())
-    return facts_of_intent(intent).model_copy(update={"refunded": total, "refunds": movements})
+    return facts_of_intent(intent).model_copy(
+        update={"refunded": total, "refunds": movements, "disputes": _disputes(disputes)}
+    )
 
 
 def _belongs_to_hold(refund: Refund, intent: Intent) -> bool:
@@ -139,6 +150,24 @@ def facts_of_charge(charge: Charge, provider_reference: str) -> PaymentFacts | N
 
 
 def facts_of_dispute(dispute: Dispute, provider_reference: str) -> PaymentFacts:
-    """What is in dispute or lost by it; nothing for an inquiry, and nothing any more for a dispute that was won."""
-    disputed = dispute.amount if dispute.status in DISPUTE_IS_OPEN_OR_LOST else 0
-    return PaymentFacts(provider_reference=provider_reference, disputed=dispute.money(disputed))
+    """What a dispute says about its payment: itself, and no total."""
+    return PaymentFacts(provider_reference=provider_reference, disputes=_disputes((dispute,)))
+
+
+def _disputes(told: tuple[Dispute, ...]) -> tuple[kassa_sdk.Dispute, ...]:
+    """The disputes among these; an inquiry is none."""
+    return tuple(
+        kassa_sdk.Dispute(
+            provider_reference=dispute.id, amount=dispute.money(dispute.amount), status=_dispute_status(dispute)
+        )
+        for dispute in told
+        if dispute.status not in INQUIRIES
+    )
+
+
+def _dispute_status(dispute: Dispute) -> DisputeStatus:
+    match dispute.status:
+        case "won" | "lost" as decided:
+            return decided
+        case _:
+            return "open"

@@ -52,6 +52,7 @@ MANIFEST = Manifest(
     # By our reference only the newest intents are listed consistently; older ones are searched, and Stripe says not to
     # rely on its search after a write.  So an absence never proves anything.
     look_up=LookUp(by=frozenset({"provider_reference", "our_reference"}), proves_absence_after=None),
+    lists_payments=True,
     notices="signed",
     account_holders=True,
 )

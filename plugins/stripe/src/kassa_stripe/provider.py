@@ -25,6 +25,8 @@ from kassa_sdk import (
     InitiateRequest,
     ListOutcome,
     ListPaymentMethodsRequest,
+    ListPaymentsOutcome,
+    ListPaymentsRequest,
     LookUpOutcome,
     LookUpRequest,
     Manifest,
@@ -33,6 +35,8 @@ from kassa_sdk import (
     Notice,
     NotSent,
     Outcome,
+    PaymentFacts,
+    PaymentPage,
     PaymentRequest,
     ProviderRequest,
     RawNotice,
@@ -47,11 +51,11 @@ from kassa_sdk import (
 from kassa_stripe import outcomes, saved_methods
 from kassa_stripe.calls import WITH_CHARGE, StripeCalls
 from kassa_stripe.errors import Failures, Missing, ReadingFailed, SendingFailed
-from kassa_stripe.facts import ATTEMPT_KEY, CAPTURE_KEY, OUR_REFERENCE, facts_with_refunds
+from kassa_stripe.facts import ATTEMPT_KEY, CAPTURE_KEY, OUR_REFERENCE, facts_of_unread_intent, whole_facts
 from kassa_stripe.manifest import AMOUNTS, CURRENCIES, MANIFEST
 from kassa_stripe.notices import read_event
 from kassa_stripe.options import StripeOptions
-from kassa_stripe.wire import Intent
+from kassa_stripe.wire import Intent, UnreadIntent
 
 REASON = "kassa_reason"
 METADATA_VALUE_LENGTH = 500
@@ -169,17 +173,31 @@ class StripeProvider:
             intent = self._find(request)
             if intent is None:
                 return NotFound()
-            refunds = self._calls.refunds_of(intent.id) if intent.amount_received else ()
+            facts = self._whole_facts(intent)
         except ReadingFailed as failed:
             return failed.outcome
         except Missing:
             return NotFound()
         needs_action = intent.status == "requires_action"
         return Found(
-            facts=facts_with_refunds(intent, refunds),
+            facts=facts,
             action=self._storefront.action(intent) if needs_action else None,
             data=self._storefront.data(intent),
         )
+
+    @hookimpl
+    def list_payments(self, request: ListPaymentsRequest) -> ListPaymentsOutcome:
+        """One page of the account's intents, whoever created them.  Stripe knows the second of their creation."""
+        # Rounded down at both ends, so that windows that meet still meet.
+        since, until = int(request.since.timestamp()), int(request.until.timestamp())
+        try:
+            page = self._calls.intents_created(since, until, request.cursor)
+            facts = tuple(map(self._whole_facts, page.data))
+        except ReadingFailed as failed:
+            return failed.outcome
+        except Missing:
+            return Unknown(cause="Stripe does not know a payment any more that its own list has told")
+        return PaymentPage(facts=facts, next_cursor=page.data[-1].id if page.has_more and page.data else None)
 
     @hookimpl
     def read_notice(self, raw: RawNotice) -> tuple[Notice, ...]:
@@ -205,6 +223,13 @@ class StripeProvider:
     def delete_payment_method(self, request: DeletePaymentMethodRequest) -> DeleteOutcome:
         """Detach it, if it is this customer's."""
         return saved_methods.delete_payment_method(self._calls, request)
+
+    def _whole_facts(self, intent: Intent | UnreadIntent) -> PaymentFacts:
+        if isinstance(intent, UnreadIntent):
+            return facts_of_unread_intent(intent)
+        refunds = self._calls.refunds_of(intent.id) if intent.amount_received else ()
+        disputes = self._calls.disputes_of(intent.id) if intent.charge and intent.charge.disputed else ()
+        return whole_facts(intent, refunds, disputes)
 
     def _continue(self, request: AuthorizeRequest | ActionRequest, return_url: str | None) -> Outcome:
         intent = self._stands(request)

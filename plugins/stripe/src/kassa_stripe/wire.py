@@ -83,6 +83,7 @@ class Charge(Priced):
     amount: StrictInt
     amount_captured: StrictInt | None = None
     amount_refunded: StrictInt = 0
+    disputed: bool = False
     payment_intent: Reference = None
 
 
@@ -111,6 +112,20 @@ class Intent(Priced):
     def charge_reference(self) -> str | None:
         """The id of the latest charge."""
         return self.latest_charge.id if isinstance(self.latest_charge, Charge) else self.latest_charge
+
+
+class UnreadIntent(FromStripe):
+    """What can be read of a PaymentIntent in any case, such as one in a currency that is not in the manifest."""
+
+    id: str
+    metadata: Metadata = {}
+
+
+class IntentPage(FromStripe):
+    """One page of the PaymentIntents of an account."""
+
+    data: tuple[Annotated[Intent | UnreadIntent, Field(union_mode="left_to_right")], ...]
+    has_more: bool = False
 
 
 class Refund(Priced):

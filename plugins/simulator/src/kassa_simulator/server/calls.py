@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Operation = Literal["initiate", "look_up", "authorize", "action", "update", "capture", "refund", "cancel"]
+Operation = Literal[
+    "initiate", "look_up", "list_payments", "authorize", "action", "update", "capture", "refund", "cancel"
+]
 """What can be asked of the API; the words are those of kassa's hooks."""
 
 LARGEST_AMOUNT = 2**63 - 1
@@ -73,6 +75,18 @@ class Fields:
         if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= LARGEST_NUMBER:
             raise Refused(422, "invalid_field", f"{name} must be a number from 0 to 10^12")
         return float(number)
+
+    def written_number(self, name: str, default: float | None = None) -> float:
+        """A number in a query, where everything is text."""
+        if default is not None and name not in self.values:
+            return default
+        try:
+            number = float(self.text(name))
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= LARGEST_NUMBER:
+            raise Refused(422, "invalid_field", f"{name} must be a number from 0 to 10^12")
+        return number
 
     def flag(self, name: str, default: bool) -> bool:
         flag = self.values.get(name, default)

@@ -145,14 +145,7 @@ def _effect_of(deed: Deed, payment: Payment, fields: Fields) -> Effect:
         case "return" | "open_dispute":
             return _taken_back(deed, payment, fields)
         case "win_dispute" | "lose_dispute":
-            if not payment.disputed:
-                raise Refused(409, "no_dispute", "nothing of this payment is disputed", payment.id)
-            return Effect(
-                "dispute_won" if deed == "win_dispute" else "dispute_lost",
-                payment_id=payment.id,
-                amount=payment.disputed,
-                currency=payment.currency,
-            )
+            return _dispute_end(deed, payment)
         case "settle_movement" | "fail_movement":
             return _movement_end(deed, payment, fields)
         case _:
@@ -181,6 +174,19 @@ def _taken_back(deed: Literal["return", "open_dispute"], payment: Payment, field
         )
     done: Literal["debit_returned", "dispute_opened"] = "debit_returned" if deed == "return" else "dispute_opened"
     return Effect(done, payment_id=payment.id, amount=amount, currency=payment.currency)
+
+
+def _dispute_end(deed: Literal["win_dispute", "lose_dispute"], payment: Payment) -> Effect:
+    dispute = payment.open_dispute
+    if dispute is None:
+        raise Refused(409, "no_dispute", "no dispute of this payment is undecided", payment.id)
+    return Effect(
+        "dispute_won" if deed == "win_dispute" else "dispute_lost",
+        payment_id=payment.id,
+        dispute_id=dispute.id,
+        amount=dispute.amount,
+        currency=payment.currency,
+    )
 
 
 def _movement_end(deed: Literal["settle_movement", "fail_movement"], payment: Payment, fields: Fields) -> Effect:

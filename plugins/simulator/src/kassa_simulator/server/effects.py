@@ -39,7 +39,8 @@ class Effect:
 
     ``attempt_key`` is the caller's key as it was heard: the books keep it in every key mode, even where the API neither
     takes nor tells keys.  Without a key the effect came from the dashboard, the shopper or the passing of time.
-    ``number`` (from 1, without gaps) and ``at`` (this provider's own clock) are given when it is recorded.
+    ``movement_id`` names a capture or refund, ``dispute_id`` a dispute.  ``number`` (from 1, without gaps) and ``at``
+    (this provider's own clock) are given when it is recorded.
     ``heard`` is the fingerprint of the request and ``answer_status`` the stored answer, where it is not the true one.
     """
 
@@ -53,6 +54,7 @@ class Effect:
     currency: str | None = None
     movement_id: str | None = None
     movement_status: MovementStatus | None = None
+    dispute_id: str | None = None
     code: str | None = None
     scenario: str | None = None
     return_url: str | None = None

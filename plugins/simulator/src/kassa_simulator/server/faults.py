@@ -48,7 +48,7 @@ class FaultRule:
             (self.our_reference, our_reference),
             (self.attempt_key, call.attempt_key),
         )
-        is_a_read = call.operation == "look_up"
+        is_a_read = call.operation in ("look_up", "list_payments")
         return all(wanted in (None, actual) for wanted, actual in pairs) and (
             is_a_read or self.fault is not Fault.NOT_FOUND_YET
         )

@@ -75,6 +75,10 @@ class Ledger:
             and (our_reference is None or payment.our_reference == our_reference)
         ]
 
+    def created_between(self, since: float, until: float) -> list[Payment]:
+        """The payments that were created from ``since`` on and before ``until``, by this provider's own clock."""
+        return [payment for payment in self._payments.values() if since <= payment.created_at < until]
+
     def first_answer(self, attempt_key: str) -> Happening | None:
         """What the first call with this key did, as long as keys are native and its window is open."""
         first = self._first_by_key.get(attempt_key)
@@ -91,6 +95,8 @@ class Ledger:
         if effect.type in ("captured", "sold", "refunded"):
             prefix = "simref" if effect.type == "refunded" else "simcap"
             effect = replace(effect, movement_id=f"{prefix}_{number}")
+        if effect.type == "dispute_opened":
+            effect = replace(effect, dispute_id=f"simdis_{number}")
         self._books.append(effect)
         return self._believe(effect)
 
@@ -217,4 +223,5 @@ def _created(effect: Effect) -> Payment:
         currency=effect.currency or "",
         scenario=Scenario(effect.scenario or Scenario.APPROVE),
         return_url=effect.return_url,
+        created_at=effect.at,
     )

@@ -6,6 +6,7 @@ from typing import Any, Literal, assert_never
 from kassa_simulator.server.effects import Effect, MovementStatus
 from kassa_simulator.server.scenarios import DECLINES, SCRIPTS, Scenario, Script
 
+DisputeStatus = Literal["open", "won", "lost"]
 PaymentStatus = Literal["created", "requires_action", "pending", "authorized", "declined", "canceled", "expired"]
 
 
@@ -20,6 +21,15 @@ class Movement:
 
 
 @dataclass(slots=True)
+class Dispute:
+    """One dispute of the shopper with their bank."""
+
+    id: str
+    amount: int
+    status: DisputeStatus = "open"
+
+
+@dataclass(slots=True)
 class Payment:
     """The sum of its effects.  Nothing changes it but ``apply``."""
 
@@ -29,14 +39,15 @@ class Payment:
     currency: str
     scenario: Scenario
     return_url: str | None
+    created_at: float
     status: PaymentStatus = "created"
     authorized: int = 0
     returned: int = 0
-    disputed: int = 0
     decline_code: str | None = None
     status_since: float = 0.0
     captures: list[Movement] = field(default_factory=list)
     refunds: list[Movement] = field(default_factory=list)
+    disputes: list[Dispute] = field(default_factory=list)
     attempt_keys: set[str] = field(default_factory=set)
 
     @property
@@ -50,6 +61,16 @@ class Payment:
     @property
     def refunded(self) -> int:
         return sum(movement.amount for movement in self.refunds if movement.status == "succeeded")
+
+    @property
+    def disputed(self) -> int:
+        """What disputes keep from the merchant: those that are undecided, and those that are lost."""
+        return sum(dispute.amount for dispute in self.disputes if dispute.status != "won")
+
+    @property
+    def open_dispute(self) -> Dispute | None:
+        """The oldest dispute that is undecided."""
+        return next((dispute for dispute in self.disputes if dispute.status == "open"), None)
 
     @property
     def capturable(self) -> int:
@@ -88,9 +109,11 @@ class Payment:
                 self._decline_if_told(effect)
             case "captured" | "refunded" | "movement_settled" | "movement_failed":
                 self._move(effect)
-            case "debit_returned" | "dispute_opened" | "dispute_won":
-                self._take_back(effect)
-            case "capture_declined" | "refund_declined" | "dispute_lost" | "clock_advanced" | "keys_forgotten":
+            case "debit_returned":
+                self.returned += _amount(effect)
+            case "dispute_opened" | "dispute_won" | "dispute_lost":
+                self._dispute(effect)
+            case "capture_declined" | "refund_declined" | "clock_advanced" | "keys_forgotten":
                 pass
             case _:
                 assert_never(effect.type)
@@ -104,12 +127,12 @@ class Payment:
             movement = self.movement(effect.movement_id or "")
             movement.status = "succeeded" if effect.type == "movement_settled" else "failed"
 
-    def _take_back(self, effect: Effect) -> None:
-        amount = _amount(effect)
-        if effect.type == "debit_returned":
-            self.returned += amount
-        else:
-            self.disputed += amount if effect.type == "dispute_opened" else -amount
+    def _dispute(self, effect: Effect) -> None:
+        if effect.type == "dispute_opened":
+            self.disputes.append(Dispute(effect.dispute_id or "", _amount(effect)))
+            return
+        dispute = next(dispute for dispute in self.disputes if dispute.id == effect.dispute_id)
+        dispute.status = "won" if effect.type == "dispute_won" else "lost"
 
     def _take_hold(self, effect: Effect) -> None:
         # Adds up on purpose: a repeated authorization that no key has stopped is a second hold, and must be seen as one.
@@ -139,9 +162,9 @@ class Payment:
             "captured": self.captured,
             "refunded": self.refunded,
             "returned": self.returned,
-            "disputed": self.disputed,
             "captures": [self._movement_json(movement, tells_keys) for movement in self.captures],
             "refunds": [self._movement_json(movement, tells_keys) for movement in self.refunds],
+            "disputes": [self._dispute_json(dispute) for dispute in self.disputes],
             "decline": decline,
             "action": action,
             "expected_by": expected_by,
@@ -155,6 +178,9 @@ class Payment:
             "status": movement.status,
             "attempt_key": movement.attempt_key if tells_keys else None,
         }
+
+    def _dispute_json(self, dispute: Dispute) -> dict[str, Any]:
+        return {"id": dispute.id, "amount": dispute.amount, "currency": self.currency, "status": dispute.status}
 
 
 def decline_json(code: str) -> dict[str, Any]:

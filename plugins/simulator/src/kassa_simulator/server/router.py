@@ -127,6 +127,8 @@ def _call(request: HttpRequest) -> Call:
             if operation == "look_up":
                 # A look-up is a plain GET; the key to be found is in the query.
                 query = Fields(dict(request.query))
-                return replace(call, fields=query, attempt_key=query.optional_text("attempt_key"))
+                asked = replace(call, fields=query, attempt_key=query.optional_text("attempt_key"))
+                is_a_list = call.payment_id is None and "created_from" in query.values
+                return replace(asked, operation="list_payments") if is_a_list else asked
             return replace(call, fields=Fields.from_body(request.body))
     raise _NO_SUCH_ROUTE

@@ -13,6 +13,7 @@ from kassa_simulator.server.ledger import Happening, Ledger
 from kassa_simulator.server.payments import Payment, decline_json
 
 SECONDS_UNTIL_A_LATE_ANSWER = 1.0
+LONGEST_PAGE = 100
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class Simulator:
         with self.lock:
             try:
                 self.ledger.settle_what_is_due()
-                reply = self._look_up(call) if call.operation == "look_up" else self._act(call, stored_status)
+                reply = self._read(call) or self._act(call, stored_status)
             except Refused as refused:
                 return self.refusal(refused)
         self.after_effect()
@@ -101,10 +102,30 @@ class Simulator:
                 return desk.refund(self.payment(call.payment_id), fields)
             case "cancel":
                 return desk.cancel(self.payment(call.payment_id))
-            case "action" | "look_up":
+            case "action" | "look_up" | "list_payments":
                 return None
             case _:
                 assert_never(call.operation)
+
+    def _read(self, call: Call) -> Reply | None:
+        match call.operation:
+            case "look_up":
+                return self._look_up(call)
+            case "list_payments":
+                return self._list(call)
+            case _:
+                return None
+
+    def _list(self, call: Call) -> Reply:
+        fields = call.fields
+        since, until = fields.written_number("created_from"), fields.written_number("created_until")
+        length = max(1, int(min(fields.written_number("limit", LONGEST_PAGE), LONGEST_PAGE)))
+        after = int(fields.written_number("cursor", 0))
+        created = self.ledger.created_between(since, until)
+        page, end = created[after : after + length], after + length
+        told = [self.ledger.as_json(payment) for payment in page]
+        # Payments are never deleted and later ones come last, so a place in the list keeps its meaning.
+        return Reply.of(200, {"payments": told, "next_cursor": str(end) if end < len(created) else None})
 
     def _look_up(self, call: Call) -> Reply:
         if call.payment_id is not None:

@@ -44,6 +44,10 @@ def _add_columns() -> None:
     op.create_index(
         "ix_payment_sessions_reference", "payment_sessions", ["provider_id", "provider_reference"], unique=False
     )
+    op.create_index(
+        "ix_payment_sessions_provider_id_created_at", "payment_sessions", ["provider_id", "created_at"], unique=False
+    )
+    op.add_column("payment_sessions", sa.Column("listed_at", MOMENT, nullable=True))
     op.add_column("payments", sa.Column("returned_minor", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("refunds", sa.Column("failed_at", MOMENT, nullable=True))
 
@@ -96,12 +100,11 @@ def _create_inbox() -> None:
         sa.Column("currency", sa.String(length=3), nullable=True),
         sa.Column("amount_minor", sa.BigInteger(), nullable=True),
         sa.Column("cause", sa.Text(), nullable=False),
-        sa.Column("operation_id", sa.String(length=64), nullable=True),
+        sa.Column("due_at", MOMENT, nullable=True),
         sa.Column("opened_at", MOMENT, nullable=False),
         sa.Column("closed_at", MOMENT, nullable=True),
         sa.Column("closed_by", sa.String(length=255), nullable=True),
         sa.Column("closed_why", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["operation_id"], ["operations.id"], name=op.f("fk_cases_operation_id")),
         sa.ForeignKeyConstraint(
             ["payment_collection_id"], ["payment_collections.id"], name=op.f("fk_cases_payment_collection_id")
         ),
@@ -116,7 +119,7 @@ def _create_inbox() -> None:
         sa.CheckConstraint("status IN ('open', 'closed')", name=op.f("ck_cases_status")),
         sa.UniqueConstraint("store_id", "kind", "subject", name=op.f("uq_cases_store_id_kind_subject")),
     )
-    op.create_index("ix_cases_operation_id", "cases", ["operation_id"], unique=False)
+    op.create_index("ix_cases_due_at", "cases", ["due_at"], unique=False)
     op.create_index("ix_cases_payment_collection_id", "cases", ["payment_collection_id"], unique=False)
 
     op.create_table(
@@ -180,6 +183,14 @@ def _create_outbox() -> None:
         sa.UniqueConstraint("event_id", "subscriber", name=op.f("uq_deliveries_event_id_subscriber")),
     )
     op.create_index("ix_deliveries_due_at", "deliveries", ["due_at"], unique=False)
+    op.create_index(
+        "ix_deliveries_waiting",
+        "deliveries",
+        ["subscriber", "event_id"],
+        unique=False,
+        sqlite_where=sa.text("due_at IS NOT NULL"),
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
 
 
 def _create_operation() -> None:
@@ -193,6 +204,7 @@ def _create_operation() -> None:
         sa.Column("off_at", MOMENT, nullable=False),
         sa.Column("on_by", sa.String(length=255), nullable=True),
         sa.Column("on_at", MOMENT, nullable=True),
+        sa.Column("on_why", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_switches")),
     )
     op.create_index(
@@ -210,6 +222,8 @@ def _create_operation() -> None:
         sa.Column("provider_id", sa.String(length=128), nullable=False),
         sa.Column("since", MOMENT, nullable=False),
         sa.Column("until", MOMENT, nullable=False),
+        sa.Column("is_daily", sa.Boolean(), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=True),
         sa.Column("lease_until", MOMENT, nullable=True),
         sa.Column("listed", sa.Integer(), nullable=False),
         sa.Column("adopted", sa.Integer(), nullable=False),
@@ -218,7 +232,17 @@ def _create_operation() -> None:
         sa.Column("started_at", MOMENT, nullable=False),
         sa.Column("finished_at", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliations")),
-        sa.UniqueConstraint("provider_id", "since", name=op.f("uq_reconciliations_provider_id_since")),
+    )
+    op.create_index(
+        "uq_reconciliations_daily",
+        "reconciliations",
+        ["provider_id", "since"],
+        unique=True,
+        sqlite_where=sa.text("is_daily"),
+        postgresql_where=sa.text("is_daily"),
+    )
+    op.create_index(
+        "ix_reconciliations_provider_id_finished_at", "reconciliations", ["provider_id", "finished_at"], unique=False
     )
 
     op.create_table(

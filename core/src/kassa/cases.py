@@ -1,0 +1,96 @@
+"""Cases: what a person should know about, or decide, although no operation waits for them.
+
+A case is opened in the transaction of the evidence (``store.cases``).  Surplus money, for which nothing is owed any more, is
+given back or kept, as the policy of its provider says, by the same verbs as everything else; it is never lost.
+"""
+
+import logging
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from kassa import settlement
+from kassa.amounts import cancelable
+from kassa.errors import CallerError, InvalidData, NotAllowed, PaymentDeclined, ProviderUnavailable, StillProcessing
+from kassa.intents import LEASE
+from kassa.model import Case, CaseStatus, Payment
+from kassa.providers import ConfiguredProvider
+from kassa.store import cases, payments
+from kassa.world import World
+
+BATCH = 20
+
+_log = logging.getLogger("kassa.cases")
+
+
+def settle_due(world: World) -> tuple[Case, ...]:
+    """Take the next step in each surplus case that is due.  Returns the cases as they then stand."""
+    now = world.clock()
+    claimed = world.database.transact(lambda connection: cases.claim_due(connection, now, now + LEASE, BATCH))
+    return tuple(_settle_or_leave(replace(world, store_id=case.store_id), case) for case in claimed)
+
+
+def close(world: World, case_id: str, who: str, why: str) -> Case:
+    """A person has dealt with it.  Raises InvalidData, NotFound, NotAllowed."""
+    for field, text in (("who", who), ("why", why)):
+        if not text.strip():
+            raise InvalidData(field, "expected some words: it is kept who closed the case, and why")
+
+    def close_it(connection: Connection) -> Case:
+        case = cases.load(connection, world.store_id, case_id, for_update=True)
+        if case.status is CaseStatus.CLOSED:
+            raise NotAllowed(f"case {case_id} was closed by {case.closed_by} already: {case.closed_why}")
+        cases.close(connection, case, who, why, world.clock())
+        return cases.load(connection, world.store_id, case_id)
+
+    return world.database.transact(close_it)
+
+
+def _settle_or_leave(world: World, case: Case) -> Case:
+    try:
+        _settle(world, case)
+    except (StillProcessing, ProviderUnavailable):
+        pass  # it is due again when its lease ends
+    except (CallerError, PaymentDeclined) as error:
+        _leave_to_a_person(world, case, str(error))
+    except Exception as error:
+        _log.error("%s could not be settled, and is tried again: %s", case.id, type(error).__name__)
+    return world.database.read(lambda connection: cases.load(connection, case.store_id, case.id))
+
+
+def _settle(world: World, case: Case) -> None:
+    payment = world.database.read(lambda connection: _payment_of(connection, case))
+    provider = world.providers.find(case.provider_id)
+    if provider.settings.surplus == "keep":
+        _leave_to_a_person(world, case, "the policy of its provider is to keep surplus money; a person decides")
+        return
+    _give_back(world, payment, provider)
+    payment = world.database.read(lambda connection: _payment_of(connection, case))
+    if _is_given_back(payment, provider):
+        why = "all of it was given back"
+        world.database.transact(lambda connection: cases.close(connection, case, "kassa", why, world.clock()))
+
+
+def _give_back(world: World, payment: Payment, provider: ConfiguredProvider) -> None:
+    """The next step: refund what was captured, then release what was not."""
+    if payment.captured > payment.refunded + payment.refunding:
+        settlement.refund(world, payment.id, None, "surplus: nothing was owed for it any more")
+    elif cancelable(payment, provider.manifest.captures):
+        settlement.cancel(world, payment.id)
+
+
+def _is_given_back(payment: Payment, provider: ConfiguredProvider) -> bool:
+    in_doubt = payment.capturing or payment.refunding
+    is_held = cancelable(payment, provider.manifest.captures)
+    return not in_doubt and not is_held and payment.refunded >= payment.captured
+
+
+def _payment_of(connection: Connection, case: Case) -> Payment:
+    payment = payments.of_session(connection, case.store_id, case.payment_session_id or "")
+    assert payment is not None, "a surplus is about a payment"
+    return payment
+
+
+def _leave_to_a_person(world: World, case: Case, why: str) -> None:
+    _log.warning("surplus case %s is left to a person: %s", case.id, why)
+    world.database.transact(lambda connection: cases.postpone(connection, case, None))

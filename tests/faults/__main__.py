@@ -1,0 +1,58 @@
+"""The proof: ``python tests/faults`` in a few minutes, ``python tests/faults --full`` in as long as it takes."""
+
+import argparse
+import os
+import random
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]
+
+
+def main() -> int:
+    """Run the layers that were asked for.  Returns the status of the process: 0 when everything is proven."""
+    asked = _arguments()
+    if asked.sources is not None:
+        # The code that is tested is the one in this folder, such as a copy with a planted bug.
+        sys.path.insert(0, str(asked.sources))
+    import layers
+    from lanes import running_lanes
+    from postgresql_server import running_server
+    from report import Report
+
+    report = Report(_command(asked), asked.seed)
+    print(f"seed {asked.seed}", flush=True)
+    databases = asked.databases.split(",")
+    with ExitStack() as stack:
+        server = stack.enter_context(running_server()) if "postgresql" in databases else None
+        lanes = stack.enter_context(running_lanes(asked.lanes, databases, server, layers.WORKS))
+        layers.prove(lanes, report, asked)
+    report.write(asked.report)
+    return 0 if report.is_good else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python tests/faults", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="every run, not a part of them")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="chooses the runs and their order")
+    parser.add_argument("--lanes", type=int, default=max(2, os.cpu_count() or 2), help="processes beside each other")
+    parser.add_argument("--layers", default="", help="only these, with commas; see tests/faults/layers.py")
+    parser.add_argument("--databases", default="sqlite,postgresql", help="on these, with commas")
+    parser.add_argument("--only", default="", help="only scenarios with this in their name")
+    parser.add_argument("--runs", type=int, help="so many runs of the crash matrix")
+    parser.add_argument("--run", help="this one run, as a violation names it")
+    parser.add_argument("--report", type=Path, help="also write the table into this file")
+    parser.add_argument("--sources", type=Path, help="test the kassa in this folder")
+    parser.add_argument("--stop-at-first", action="store_true", help="end at the first violation")
+    return parser.parse_args()
+
+
+def _command(asked: argparse.Namespace) -> str:
+    sources = "" if asked.sources is None else f" --sources {asked.sources}"
+    return f"python tests/faults --seed {asked.seed}{sources}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

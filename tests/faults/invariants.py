@@ -1,0 +1,339 @@
+"""The invariants of the engine, checked on a settled database against the provider's own books.
+
+None of the engine's code is asked: the rows are read as they stand.  Each violation is a sentence.
+"""
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from databases import Row, Tables
+from provider_books import Effect
+
+from kassa.transitions import OPERATION_MOVES, SESSION_MOVES, OperationStatus, SessionStatus
+
+MOVES_MONEY = frozenset({"authorized", "sold", "captured", "refunded"})
+"""The effects that may happen once for an operation, whatever happens on our side."""
+
+RESERVING = {"in_flight", "requires_more", "pending", "unknown", "review"}
+DUE = {"planned", "in_flight", "unknown", "pending"}
+OPEN = RESERVING | {"planned"}
+CLOSED_AT_PROVIDER = {"canceled", "declined", "expired"}
+OPERATION_EVENT = "kassa.operation."
+SESSION_EVENT = "payment.payment_session."
+
+
+@dataclass
+class ProviderPayment:
+    """One payment as the books add it up."""
+
+    provider: str
+    our_reference: str
+    status: str = "created"
+    authorized: int = 0
+    currency: str = ""
+
+    def __post_init__(self) -> None:
+        self.movements: dict[str, tuple[str, int, str]] = {}
+
+    def taken(self, kind: str) -> Counter[tuple[str, int]]:
+        """The movements of a kind that have succeeded: reference and amount."""
+        return Counter(
+            (reference, amount)
+            for reference, (which, amount, status) in self.movements.items()
+            if which == kind and status == "succeeded"
+        )
+
+    def apply(self, effect: Effect) -> None:
+        match effect.type:
+            case "authorized" | "sold":
+                self.status, self.authorized = "authorized", self.authorized + (effect.amount or 0)
+            case "action_required" | "pending" | "declined" | "canceled" | "expired":
+                self.status = effect.type
+        if effect.type in ("sold", "captured", "refunded"):
+            kind = "refund" if effect.type == "refunded" else "capture"
+            status = effect.movement_status or "succeeded"
+            self.movements[effect.movement_id or ""] = (kind, effect.amount or 0, status)
+        elif effect.type in ("movement_settled", "movement_failed"):
+            kind, amount, _ = self.movements[effect.movement_id or ""]
+            status = "succeeded" if effect.type == "movement_settled" else "failed"
+            self.movements[effect.movement_id or ""] = (kind, amount, status)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What one run has left behind: our rows, and what happened at the providers."""
+
+    tables: Tables
+    effects: list[Effect]
+
+    @cached_property
+    def provider_payments(self) -> dict[str, ProviderPayment]:
+        payments: dict[str, ProviderPayment] = {}
+        for effect in self.effects:
+            if effect.type == "payment_created":
+                payments[effect.payment_id or ""] = ProviderPayment(
+                    effect.provider, effect.our_reference or "", currency=effect.currency or ""
+                )
+                if effect.code:
+                    payments[effect.payment_id or ""].status = "declined"
+            elif effect.payment_id in payments:
+                payments[effect.payment_id].apply(effect)
+        return payments
+
+    @cached_property
+    def operations(self) -> dict[str, Row]:
+        return {row["id"]: row for row in self.tables["operations"]}
+
+    @cached_property
+    def sessions(self) -> dict[str, Row]:
+        return {row["id"]: row for row in self.tables["payment_sessions"]}
+
+    @cached_property
+    def history(self) -> dict[str, list[Row]]:
+        """The events of each thing, oldest first."""
+        history: dict[str, list[Row]] = defaultdict(list)
+        for row in sorted(self.tables["events"], key=lambda row: str(row["id"])):
+            history[row["entity_id"]].append(row)
+        return history
+
+    def open_operations(self, session_id: str) -> list[Row]:
+        return [
+            row for row in self.operations.values() if row["payment_session_id"] == session_id and row["status"] in OPEN
+        ]
+
+
+def violations(settled: Settled) -> list[str]:
+    """Every sentence about what must never be; empty when all is well."""
+    checks = (
+        _one_effect_an_operation,
+        _nothing_without_an_intent,
+        _keyless_never_repeated,
+        _movements_match,
+        _promises_match,
+        _given_up_is_closed,
+        _sums_within_caps,
+        _reservations_are_operations,
+        _one_live_session,
+        _orders,
+        _in_doubt_has_a_next_step,
+        _operations_moved_by_the_table,
+        _sessions_moved_by_the_table,
+        _one_event_a_change,
+    )
+    return [sentence for check in checks for sentence in check(settled)]
+
+
+def _operation_of(effect: Effect) -> str:
+    return (effect.key or "").rsplit("-", 2)[0]
+
+
+def _one_effect_an_operation(settled: Settled) -> Iterator[str]:
+    """Invariant 1."""
+    counted = Counter(
+        (_operation_of(effect), effect.type) for effect in settled.effects if effect.key and effect.type in MOVES_MONEY
+    )
+    for (operation_id, what), times in counted.items():
+        if times > 1:
+            yield f"{operation_id} had {times} effects ({what}) at the provider"
+
+
+def _nothing_without_an_intent(settled: Settled) -> Iterator[str]:
+    """Invariant 10."""
+    for effect in settled.effects:
+        if effect.key and _operation_of(effect) not in settled.operations:
+            yield f"the provider did {effect.type} for {effect.key}, which no operation of ours has asked for"
+
+
+def _keyless_never_repeated(settled: Settled) -> Iterator[str]:
+    for row in settled.operations.values():
+        if "keyless" in row["provider_id"] and row["sends"] > 1:
+            yield f"{row['id']} ({row['kind']}) was sent {row['sends']} times to a provider that takes no keys"
+
+
+def _movements_match(settled: Settled) -> Iterator[str]:
+    """Invariants 2 and 11: what happened there and what our books hold is the same, with amount and currency."""
+    for row in settled.tables["payments"]:
+        there = settled.provider_payments.get(row["provider_reference"])
+        if there is None:
+            if "simulator" in row["provider_id"]:
+                yield f"{row['id']} is {row['provider_reference']}, which the provider does not have"
+            continue
+        if there.currency != row["currency"]:
+            yield f"{row['id']} is in {row['currency']}, at the provider in {there.currency}"
+        for kind in ("capture", "refund"):
+            yield from _compare(settled, row, kind, there.taken(kind))
+
+
+def _compare(settled: Settled, payment: Row, kind: str, there: Counter[tuple[str, int]]) -> Iterator[str]:
+    here = Counter(
+        (row["provider_reference"], row["amount_minor"])
+        for row in settled.tables[f"{kind}s"]
+        if row["payment_id"] == payment["id"] and row.get("failed_at") is None
+    )
+    for reference, amount in (here - there).keys():
+        yield f"{payment['id']} has a {kind} {reference} of {amount} that the provider has not made"
+    doubtful = sum(
+        row["amount_minor"] or 0
+        for row in settled.open_operations(payment["payment_session_id"])
+        if row["kind"] == kind
+    )
+    missing = sum(amount * times for (_, amount), times in (there - here).items())
+    if missing and missing != doubtful:
+        yield f"the provider has made {kind}s of {missing} on {payment['id']} that our books lack, {doubtful} is in doubt"
+
+
+def _promises_match(settled: Settled) -> Iterator[str]:
+    ours = {row["provider_reference"]: row for row in settled.tables["payments"]}
+    for reference, there in settled.provider_payments.items():
+        session = settled.sessions.get(there.our_reference)
+        if session is None:
+            yield f"the provider has {reference} for {there.our_reference}, which is no session of ours"
+            continue
+        doubtful = settled.open_operations(session["id"])
+        if session["provider_reference"] != reference and not doubtful and there.status not in CLOSED_AT_PROVIDER:
+            yield f"{session['id']} is {reference} at the provider ({there.status}), and we do not know it"
+        if there.authorized and reference not in ours and not doubtful:
+            yield f"{there.authorized} is authorized on {reference} ({session['id']}), and we have no payment of it"
+        if reference in ours and there.authorized != ours[reference]["amount_minor"]:
+            yield f"{reference} holds {there.authorized}, our payment is about {ours[reference]['amount_minor']}"
+
+
+def _given_up_is_closed(settled: Settled) -> Iterator[str]:
+    """A session that was given up cannot be paid any more."""
+    for there in settled.provider_payments.values():
+        session = settled.sessions.get(there.our_reference)
+        if session is None or session["status"] != "canceled" or settled.open_operations(session["id"]):
+            continue
+        if there.status not in CLOSED_AT_PROVIDER:
+            yield f"{session['id']} was given up, but the provider has it as {there.status}"
+
+
+def _sums_within_caps(settled: Settled) -> Iterator[str]:
+    """Invariant 3."""
+    for row in settled.tables["payments"]:
+        used = row["captured_minor"] + row["capturing_minor"] + row["canceled_minor"]
+        if used > row["amount_minor"]:
+            yield f"{row['id']} is about {row['amount_minor']}, but {used} is captured, in doubt or canceled"
+        back = row["refunded_minor"] + row["refunding_minor"]
+        if back > row["captured_minor"]:
+            yield f"{row['id']} has {row['captured_minor']} captured, but {back} is refunded or in doubt"
+        for kind in ("capture", "refund"):
+            total = sum(
+                movement["amount_minor"]
+                for movement in settled.tables[f"{kind}s"]
+                if movement["payment_id"] == row["id"] and movement.get("failed_at") is None
+            )
+            column = "captured_minor" if kind == "capture" else "refunded_minor"
+            if total != row[column]:
+                yield f"{row['id']} has {column} {row[column]}, its {kind}s add up to {total}"
+
+
+def _reservations_are_operations(settled: Settled) -> Iterator[str]:
+    """Invariant 4: what is reserved is exactly what is in doubt."""
+    for row in settled.tables["payments"]:
+        for kind, column in (("capture", "capturing_minor"), ("refund", "refunding_minor")):
+            reserved = sum(
+                operation["amount_minor"]
+                for operation in settled.operations.values()
+                if operation["payment_id"] == row["id"]
+                and operation["kind"] == kind
+                and operation["status"] in RESERVING
+            )
+            if reserved != row[column]:
+                yield f"{row['id']} has {column} {row[column]}, its {kind}s in doubt come to {reserved}"
+
+
+def _one_live_session(settled: Settled) -> Iterator[str]:
+    """Invariant 5."""
+    places = Counter(
+        (row["payment_collection_id"], row["place"])
+        for row in settled.sessions.values()
+        if row["status"] != "canceled" and row["place"] is not None
+    )
+    for (collection, place), times in places.items():
+        if times > 1:
+            yield f"{collection} has {times} live sessions in place {place}"
+
+
+def _orders(settled: Settled) -> Iterator[str]:
+    """Invariant 5, and: no order without a payment, none lost when the money is promised."""
+    carts = Counter(row["cart_id"] for row in settled.tables["orders"])
+    for cart, times in carts.items():
+        if times > 1:
+            yield f"{cart} has {times} orders"
+    for collection in settled.tables["payment_collections"]:
+        promises = [
+            row
+            for row in settled.tables["payments"]
+            if row["payment_collection_id"] == collection["id"]
+            and settled.sessions[row["payment_session_id"]]["place"] is not None
+        ]
+        ordered = collection["cart_id"] in carts
+        stands = [row for row in promises if row["canceled_at"] is None or row["captured_minor"]]
+        if stands and collection["cart_id"] and not ordered:
+            yield f"{collection['cart_id']} is paid ({stands[0]['id']}), but no order was placed"
+        if ordered and collection["order_is_paid"] and not promises:
+            yield f"{collection['cart_id']} has a paid order, but no payment"
+        if ordered and collection["order_id"] is None:
+            yield f"{collection['cart_id']} has an order, which its collection {collection['id']} does not know"
+
+
+def _in_doubt_has_a_next_step(settled: Settled) -> Iterator[str]:
+    """Invariant 6."""
+    for row in settled.operations.values():
+        if row["status"] in DUE and row["due_at"] is None:
+            yield f"{row['id']} ({row['kind']}) is {row['status']} and has no next check"
+        names = {event["name"] for event in settled.history[row["id"]]}
+        if row["status"] == "review" and "kassa.alarm.review" not in names:
+            yield f"{row['id']} ({row['kind']}) is under review without an alarm"
+        if row["status"] == "failed" and not row["cause"]:
+            yield f"{row['id']} ({row['kind']}) failed without naming its evidence"
+        if row["status"] == "in_flight":
+            yield f"{row['id']} ({row['kind']}) is still in flight after recovery"
+
+
+def _operations_moved_by_the_table(settled: Settled) -> Iterator[str]:
+    """Invariants 4 and 7: one event a move, and SUCCEEDED never regresses."""
+    known = {status.value for status in OperationStatus}
+    for row in settled.operations.values():
+        words = [event["name"].removeprefix(OPERATION_EVENT) for event in settled.history[row["id"]]]
+        path = [word for word in words if word in known]
+        if not path or path[-1] != row["status"]:
+            yield f"{row['id']} is {row['status']}, its history ends with {path[-1:] or 'nothing'}"
+        for current, following in itertools.pairwise(path):
+            if OperationStatus(following) not in OPERATION_MOVES[OperationStatus(current)]:
+                yield f"{row['id']} went from {current} to {following}"
+
+
+def _sessions_moved_by_the_table(settled: Settled) -> Iterator[str]:
+    known = {status.value for status in SessionStatus}
+    for row in settled.sessions.values():
+        words = [event["name"].removeprefix(SESSION_EVENT) for event in settled.history[row["id"]]]
+        path = ["pending", *(word for word in words if word in known)]
+        if path[-1] != row["status"]:
+            yield f"{row['id']} is {row['status']}, its history ends with {path[-1]}"
+        for current, following in itertools.pairwise(path):
+            stays = current == following
+            if not stays and SessionStatus(following) not in SESSION_MOVES[SessionStatus(current)]:
+                yield f"{row['id']} went from {current} to {following}"
+
+
+def _one_event_a_change(settled: Settled) -> Iterator[str]:
+    """Invariant 7, for what is only ever added."""
+    names = Counter(row["name"] for row in settled.tables["events"])
+    for name, table in (
+        ("payment.payment.created", "payments"),
+        ("payment.payment_session.created", "payment_sessions"),
+        ("payment.payment_collection.created", "payment_collections"),
+        ("payment.captured", "captures"),
+        ("payment.refunded", "refunds"),
+    ):
+        if names[name] != len(settled.tables[table]):
+            yield f"there are {len(settled.tables[table])} {table}, but {names[name]} events {name}"
+    told = names["order.placed"]
+    noted = sum(1 for row in settled.tables["payment_collections"] if row["order_id"] is not None)
+    if told != noted:
+        yield f"{noted} collections know their order, but {told} events order.placed"
