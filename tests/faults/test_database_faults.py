@@ -212,6 +212,24 @@ def test_work_whose_backend_is_killed_each_time_is_not_stored(
     database.dispose()
 
 
+@on_postgresql
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [("SET LOCAL statement_timeout = 1; SELECT pg_sleep(60)", "57014"), ("SET TRANSACTION READ ONLY", "25006")],
+    ids=["an operator's limit", "a server that only reads"],
+)
+def test_what_is_not_the_fault_of_the_work_is_said_as_what_it_is(database_url: str, trouble: str, code: str) -> None:
+    database = Database(database_url)
+
+    def work(connection: Connection) -> None:
+        connection.exec_driver_sql(trouble)
+        connection.exec_driver_sql("CREATE TABLE notes (note TEXT)")
+
+    with pytest.raises(StoreUnavailable, match=rf"\({code}\); nothing of it was stored; see its server, ask again"):
+        database.transact(work)
+    database.dispose()
+
+
 OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
@@ -279,6 +297,35 @@ def test_backends_that_are_killed_again_and_again_make_no_capture_double_or_lost
         capture_tenths(timed, payment.id, 15)
     recover(timed, clock)
     require_the_same_in_both_books(timed, payment.id)
+
+
+FORK = """
+import os, sys
+from sqlalchemy import text
+from kassa.store.database import Database
+
+database = Database(sys.argv[1])
+def add(connection):
+    connection.execute(text("INSERT INTO notes VALUES ('x')"))
+database.transact(lambda connection: connection.execute(text("CREATE TABLE notes (note TEXT)")))
+child = os.fork()
+for _ in range(50):
+    database.transact(add)
+if child == 0:
+    database.dispose()
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+assert os.waitstatus_to_exitcode(status) == 0
+assert database.read(lambda connection: connection.execute(text("SELECT count(*) FROM notes")).scalar()) == 100
+database.dispose()
+"""
+
+
+@on_postgresql
+def test_both_sides_of_a_fork_have_connections_of_their_own(database_url: str) -> None:
+    program = [sys.executable, "-W", "error", "-W", "default::ResourceWarning", "-c", FORK, database_url]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 # Conflicts without end
