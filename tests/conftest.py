@@ -1,6 +1,7 @@
 """A shop with two regions, real providers, and a real database: what every story and every fault begins with."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -204,9 +205,12 @@ def timed(configured: str, simulator: SimulatorProcess, clock: Clock) -> Iterato
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on the import path, for distributions that a test writes."""
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on the import path, for distributions that a test writes; what was imported from it is forgotten."""
     site = tmp_path / "site"
     site.mkdir()
     monkeypatch.syspath_prepend(str(site))
-    return site
+    yield site
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(site)):
+            del sys.modules[name]
