@@ -3,12 +3,26 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import Connection
 
-from kassa import Engine, InvalidData, Money, NotAllowed, NotFound, OrderPlaced, Processing, StillProcessing, Unverified
+from kassa import (
+    Engine,
+    InvalidData,
+    Money,
+    NotAllowed,
+    NotFound,
+    OrderPlaced,
+    Processing,
+    StillProcessing,
+    Unverified,
+    learning,
+)
 from kassa.config import parse
 from kassa.model import CaseKind, CaseStatus, OperationKind, PaymentSession, ReceivedNotice
 from kassa.opening import assemble
+from kassa.store import collections, sessions
 from kassa.transitions import NoticeStatus, OperationStatus, SessionStatus
+from kassa_sdk import Movement, PaymentFacts
 from kassa_simulator.control import NoticeSelection, NoticeTwist, WrittenNotice
 from kassa_simulator.process import SimulatorProcess
 from kassa_simulator.server.faults import Fault
@@ -416,3 +430,96 @@ def test_a_store_sees_its_own_notices_and_no_others(shop: Shop) -> None:
     assert (shop.engine.list_notices(), other.list_notices()) == ((applied,), ())
     with pytest.raises(NotFound, match="in this store"):
         other.replay_notice(applied.id)
+
+
+def test_giving_surplus_money_back_does_not_make_the_worker_forget_the_order(timed: Shop, clock: Clock) -> None:
+    cart = timed.cart()
+    first = timed.session(cart, "pending")
+    assert isinstance(timed.engine.complete_cart(cart.id), Processing)
+    timed.engine.delete_payment_session(first.id)
+    second = timed.session(cart)
+    timed.simulator.control.do("settle", first.provider_reference or "")
+    apply_all(timed.engine, told(timed, first)[-1:])
+    # The shopper pays with the second session and never comes back.
+    timed.engine.authorize_payment_session(second.id)
+    for _ in range(3):
+        timed.engine.work()
+        clock.forward(minutes=3)
+    assert [order.cart_id for order in timed.engine.list_orders()] == [cart.id]
+    assert timed.engine.list_cases() == ()
+
+
+def test_a_hold_that_was_over_before_we_heard_of_it_is_no_payment(timed: Shop, clock: Clock) -> None:
+    cart = timed.cart()
+    session = timed.session(cart)
+    timed.simulator.control.add_fault(Fault.ACT_THEN_CUT, "authorize")
+    assert isinstance(timed.engine.complete_cart(cart.id), Processing)
+    timed.simulator.control.do("expire", session.provider_reference or "")
+    apply_all(timed.engine, told(timed, session)[-1:])
+    assert timed.engine.retrieve_payment_session(session.id).status is SessionStatus.ERROR
+    assert timed.collection_of(cart).payments == ()
+
+
+def test_a_hold_that_is_released_before_the_order_leaves_the_worker_nothing_to_do(timed: Shop, clock: Clock) -> None:
+    cart = timed.cart()
+    session = timed.session(cart)
+    timed.engine.authorize_payment_session(session.id)
+    timed.simulator.control.do("cancel", session.provider_reference or "")
+    apply_all(timed.engine, told(timed, session)[-1:])
+    clock.forward(days=1)
+    assert timed.engine.work().carts == ()
+
+
+def test_another_contradiction_of_the_same_payment_is_another_case(shop: Shop) -> None:
+    payment = shop.paid("100.00")
+    session = shop.engine.retrieve_payment_session(payment.payment_session_id)
+    for twist in (NoticeTwist.WRONG_AMOUNT, NoticeTwist.WRONG_CURRENCY):
+        shop.simulator.control.do("capture", session.provider_reference or "", amount=1000, currency="EUR")
+        apply_all(shop.engine, told(shop, session, twist)[-1:])
+    assert [case.kind for case in shop.engine.list_cases()] == [CaseKind.CONTRADICTION] * 2
+
+
+def test_money_that_is_taken_again_for_a_session_that_was_given_up_is_given_back_again(
+    timed: Shop, clock: Clock
+) -> None:
+    cart = timed.cart()
+    session = timed.session(cart)
+    timed.engine.authorize_payment_session(session.id)
+    timed.engine.cancel_payment(timed.collection_of(cart).payments[0].id)
+    payment = timed.collection_of(cart).payments[0]
+    for number in (1, 2):
+        taken = PaymentFacts(
+            provider_reference=session.provider_reference or "",
+            captures=(Movement(provider_reference=f"elsewhere_{number}", amount=Money.parse("10.00", "EUR")),),
+        )
+        learn(timed, session, taken)
+    assert [case.kind for case in timed.engine.list_cases()] == [CaseKind.SURPLUS] * 2
+    assert timed.engine.retrieve_payment(payment.id).payment.captured == Money.parse("20.00", "EUR")
+
+
+def test_another_amount_under_our_key_is_reviewed_and_stays_reserved(shop: Shop) -> None:
+    payment = shop.paid("100.00")
+    shop.simulator.control.add_fault(Fault.CUT_BEFORE_ACTING, "capture")
+    with pytest.raises(StillProcessing):
+        shop.engine.capture_payment(payment.id, Money.parse("40.00", "EUR"))
+    (operation,) = shop.engine.list_operations_in_doubt()
+    session = shop.engine.retrieve_payment_session(payment.payment_session_id)
+    movement = Movement(
+        provider_reference="theirs", amount=Money.parse("50.00", "EUR"), attempt_key=operation.attempt_key
+    )
+    learn(shop, session, PaymentFacts(provider_reference=session.provider_reference or "", captures=(movement,)))
+    (reviewed,) = shop.engine.list_operations_in_doubt()
+    assert reviewed.status is OperationStatus.REVIEW
+    after = shop.engine.retrieve_payment(payment.id).payment
+    assert (after.captured, after.capturing) == (Money(0, "EUR"), Money.parse("40.00", "EUR"))
+
+
+def learn(shop: Shop, session: PaymentSession, facts: PaymentFacts) -> None:
+    """Merge facts that the simulator would never tell."""
+    world = shop.engine._world
+
+    def merge(connection: Connection) -> None:
+        collections.lock(connection, session.store_id, session.payment_collection_id)
+        learning.learn(world, connection, sessions.load(connection, session.store_id, session.id), facts)
+
+    world.database.transact(merge)

@@ -316,3 +316,24 @@ def test_a_payment_that_was_canceled_before_the_order_leaves_the_worker_nothing_
     clock.forward(days=1)
     worked = timed.engine.work()
     assert (worked.operations, worked.carts) == ((), ())
+
+
+@pytest.mark.parametrize("verb", ["capture", "refund"])
+@pytest.mark.parametrize("fault", [Fault.WRONG_AMOUNT, Fault.WRONG_CURRENCY])
+def test_a_look_up_that_contradicts_what_was_asked_frees_nothing_and_goes_to_a_person(
+    timed: Shop, clock: Clock, verb: str, fault: Fault
+) -> None:
+    payment = timed.paid("100.00")
+    if verb == "refund":
+        timed.engine.capture_payment(payment.id)
+    timed.simulator.control.add_fault(Fault.ACT_THEN_CUT, verb)  # type: ignore[arg-type]  # one of its operations
+    with pytest.raises(StillProcessing):
+        getattr(timed.engine, f"{verb}_payment")(payment.id)
+    clock.forward(hours=22)
+    timed.simulator.control.add_fault(fault, "look_up")
+    operation = timed.engine.look_again(last_operation(timed.engine, payment.payment_collection_id).id)
+    assert operation.status is OperationStatus.REVIEW
+    session = timed.engine.retrieve_payment_session(payment.payment_session_id)
+    assert timed.books(session, "captured" if verb == "capture" else "refunded") == [10000]
+    after = timed.engine.retrieve_payment(payment.id).payment
+    assert after.capturing + after.refunding == Money.parse("100.00", "EUR")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from kassa.intents import LEASE
-from kassa.model import Operation, OperationKind
+from kassa.model import Operation, OperationKind, Payment
 from kassa.transitions import OperationStatus
 from kassa_sdk import (
     Declined,
@@ -31,6 +31,9 @@ MOST_CHECKS = 24
 PENDING_PAUSE = timedelta(hours=24)
 MOST_PENDING_CHECKS = 90
 """A bank transfer may take weeks; after three months a person decides."""
+
+CLOSED = ("canceled", "expired")
+"""The conditions in which nothing can be taken any more."""
 
 KEY_WINDOW_MARGIN = 0.1
 """The part of a provider's key window that is left unused, because its clock is not ours."""
@@ -120,7 +123,7 @@ def verdict(operation: Operation, found: Found) -> Outcome | None:
         case OperationKind.AUTHORIZE:
             return _authorization(found)
         case OperationKind.CANCEL:
-            return Succeeded(facts=facts) if facts.condition in ("canceled", "expired", "declined") else None
+            return Succeeded(facts=facts) if facts.condition in ("declined", *CLOSED) else None
         case OperationKind.CAPTURE | OperationKind.REFUND | OperationKind.UPDATE:
             return None
         case _:
@@ -133,15 +136,35 @@ def _without_totals(facts: PaymentFacts) -> PaymentFacts:
 
 def _authorization(found: Found) -> Outcome | None:
     facts = found.facts
-    if facts.authorized or facts.captured:
+    if is_promised(facts):
         return Succeeded(facts=promise_in(facts), data=found.data)
-    if facts.condition in ("declined", "canceled", "expired"):
+    if facts.condition in ("declined", *CLOSED):
         return Declined(code=facts.condition, reason=f"the provider says that it is {facts.condition}")
     if facts.condition == "pending":
         return Pending(facts=facts, action=found.action)
     if found.action is not None:
         return ActionRequired(action=found.action, provider_reference=facts.provider_reference, data=found.data)
     return None
+
+
+def is_promised(facts: PaymentFacts) -> bool:
+    """Whether money is held or taken.  A hold that is over, with nothing taken, promises nothing any more."""
+    return bool(facts.captured or (facts.authorized and facts.condition not in CLOSED))
+
+
+def may_be_unlisted(operation: Operation, payment: Payment | None, facts: PaymentFacts) -> bool:
+    """Whether the provider's total is more than we know of, so that the effect may be in it although it is not listed."""
+    if payment is None:
+        return False
+    match operation.kind:
+        case OperationKind.CAPTURE:
+            return facts.captured is not None and facts.captured > payment.captured
+        case OperationKind.REFUND:
+            return facts.refunded is not None and facts.refunded > payment.refunded
+        case OperationKind.INITIATE | OperationKind.AUTHORIZE | OperationKind.UPDATE | OperationKind.CANCEL:
+            return False
+        case _:
+            assert_never(operation.kind)
 
 
 def promise_in(facts: PaymentFacts) -> PaymentFacts:

@@ -12,7 +12,6 @@ from typing import assert_never
 from sqlalchemy import Connection
 
 from kassa import contradictions, idempotency, intents
-from kassa.amounts import cancelable
 from kassa.ids import Kind, new_id
 from kassa.model import CaseKind, Operation, OperationKind, Payment, PaymentSession
 from kassa.store import cases, collections, events, operations, payments, sessions
@@ -28,7 +27,6 @@ from kassa_sdk import (
     Outcome,
     PaymentFacts,
     Pending,
-    Portions,
     RefundRequest,
     Succeeded,
     Unknown,
@@ -75,8 +73,15 @@ class _Scene:
     ) -> None:
         """Move the session, where its table allows it: evidence about one attempt does not undo that of another."""
         if following is self.session.status or following in SESSION_MOVES[self.session.status]:
-            carried = {"action": action, "failure": failure, "takes_place": takes_place}
-            sessions.move(self.connection, self.session, following, self.now, **carried)  # type: ignore[arg-type]
+            sessions.move(
+                self.connection,
+                self.session,
+                following,
+                self.now,
+                action=action,
+                failure=failure,
+                takes_place=takes_place,
+            )
         else:
             _alarm(self, "kassa.alarm.overtaken", f"its session is {self.session.status.value} already")
 
@@ -351,7 +356,7 @@ def _canceled(scene: _Scene, facts: PaymentFacts) -> Operation:
     if scene.payment is None:
         _session_closed(scene)
     else:
-        _payment_canceled(scene, scene.payment)
+        release(scene.connection, scene.payment, scene.session, scene.now)
     return _settled(scene)
 
 
@@ -363,16 +368,23 @@ def _session_closed(scene: _Scene) -> None:
             _end(replace(scene, operation=other), "its session was closed at the provider")
 
 
-def _payment_canceled(scene: _Scene, payment: Payment) -> None:
-    # What no capture reserved is what the provider has released.
-    released = cancelable(payment, Portions.MULTIPLE)
-    if released:
-        payments.book_cancel(scene.connection, payment, released, scene.now)
-    collection = collections.load(scene.connection, payment.store_id, payment.payment_collection_id)
-    if not payment.captured and not payment.capturing and collection.order_id is None:
-        # Nothing was ordered: the collection's place is free for another session, and no order is to be placed any more.
-        scene.move_session(SessionStatus.CANCELED)
-        collections.expect_completion(scene.connection, collection.id, None)
+def release(connection: Connection, payment: Payment, session: PaymentSession, now: datetime) -> bool:
+    """The hold is gone, whoever gave it up.  What a capture has reserved stays reserved.  Returns whether that is news.
+
+    The collection is locked by the caller.
+    """
+    left = payment.amount - payment.captured - payment.capturing - payment.canceled
+    if left.minor > 0:
+        payments.book_cancel(connection, payment, left, now)
+    collection = collections.load(connection, payment.store_id, payment.payment_collection_id)
+    is_unused = not payment.captured and not payment.capturing and collection.order_id is None
+    if is_unused and session.status is SessionStatus.AUTHORIZED:
+        # Nothing was ordered: its place is free for another session.
+        sessions.move(connection, session, SessionStatus.CANCELED, now)
+        if session.is_live:
+            # No order is to be placed for it.  One that holds no place is surplus: others may still be waited for.
+            collections.expect_completion(connection, collection.id, None)
+    return left.minor > 0
 
 
 def _action_required(scene: _Scene, outcome: ActionRequired) -> Operation:

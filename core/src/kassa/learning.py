@@ -13,13 +13,10 @@ from sqlalchemy import Connection
 
 from kassa import contradictions, doubt, evidence, intents
 from kassa.model import CaseKind, Operation, OperationKind, Payment, PaymentSession
-from kassa.store import cases, collections, disputes, operations, payments, sessions
+from kassa.store import cases, disputes, operations, payments, sessions
 from kassa.transitions import OPEN_OPERATION, OperationStatus, SessionStatus
 from kassa.world import World
 from kassa_sdk import Declined, Dispute, Manifest, Money, Movement, Outcome, PaymentFacts, Succeeded
-
-CLOSED = ("canceled", "expired")
-"""The conditions in which nothing can be taken any more."""
 
 WAITS_FOR_WORD = (OperationStatus.PENDING, OperationStatus.REQUIRES_MORE, OperationStatus.UNKNOWN)
 """Where a definitive no of the provider ends an authorization; while a call is under way, its own answer counts."""
@@ -33,7 +30,8 @@ def learn(world: World, connection: Connection, session: PaymentSession, facts: 
     pupil = _Pupil(world, connection, session, facts, world.clock())
     contradiction = contradictions.about_payment(session, pupil.payment(), facts)
     if contradiction is not None:
-        return pupil.lay_before_a_person(CaseKind.CONTRADICTION, facts.provider_reference, contradiction)
+        subject = f"{facts.provider_reference}: {contradiction}"
+        return pupil.lay_before_a_person(CaseKind.CONTRADICTION, subject, contradiction)
     lessons = (_initiated, _promised, _moved, _ended, _returned, _disputed, _unexplained)
     # Each of them is given, also after one that had something new.
     return any([lesson(pupil) for lesson in lessons])
@@ -45,7 +43,7 @@ def is_doubtful(
     """Whether a message alone may be late or of an earlier try, so that the provider should be asked how it stands now."""
     if contradictions.about_payment(session, payment, facts) is not None:
         return False
-    if facts.condition in ("declined", *CLOSED):
+    if facts.condition in ("declined", *doubt.CLOSED):
         return True
     if session.status is SessionStatus.CANCELED and payment is None:
         return True
@@ -56,9 +54,10 @@ def is_doubtful(
 
 
 def _is_contested(by_key: dict[str, Operation], movement: Movement) -> bool:
+    """Whether it is said to have failed, or to have succeeded after we heard that it failed."""
     operation = by_key.get(movement.attempt_key or "")
-    opposite = {"failed": OperationStatus.SUCCEEDED, "succeeded": OperationStatus.FAILED}.get(movement.status)
-    return operation is not None and operation.status is opposite
+    has_failed = operation is not None and operation.status is OperationStatus.FAILED
+    return movement.status == "failed" or (movement.status == "succeeded" and has_failed)
 
 
 def _is_unexplained(payment: Payment | None, facts: PaymentFacts) -> bool:
@@ -116,7 +115,7 @@ def _initiated(pupil: _Pupil) -> bool:
 
 def _promised(pupil: _Pupil) -> bool:
     """The amount is held or taken, and we have no payment of it yet."""
-    if not (pupil.facts.authorized or pupil.facts.captured) or pupil.payment() is not None:
+    if not doubt.is_promised(pupil.facts) or pupil.payment() is not None:
         return False
     authorization = pupil.latest(OperationKind.AUTHORIZE)
     if authorization is None or authorization.status is OperationStatus.CANCELED:
@@ -139,19 +138,29 @@ def _moved_one(pupil: _Pupil, kind: OperationKind, movement: Movement) -> bool:
     operation = _behind(pupil, payment, kind, movement)
     if operation is None:
         return _moved_elsewhere(pupil, payment, kind, movement)
+    keyed = movement.model_copy(update={"attempt_key": operation.attempt_key})
+    facts = pupil.facts.model_copy(update={"captures": (), "refunds": (), _PART[kind]: (keyed,)})
+    outcome = doubt.outcome_of(keyed, facts)
     if operation.amount != movement.amount:
-        cause = f"{movement.amount} was moved for {operation.id}, {operation.amount} was asked for"
-        return pupil.lay_before_a_person(CaseKind.CONTRADICTION, movement.provider_reference, cause, movement.amount)
+        return _moved_differently(pupil, operation, movement, outcome)
     if operation.status is not OperationStatus.SUCCEEDED:
-        keyed = movement.model_copy(update={"attempt_key": operation.attempt_key})
-        facts = pupil.facts.model_copy(update={"captures": (), "refunds": (), _PART[kind]: (keyed,)})
-        return pupil.apply(operation, doubt.outcome_of(keyed, facts))
+        return pupil.apply(operation, outcome)
     if movement.status == "failed":
         return _failed_after_all(pupil, payment, operation.id)
     return False
 
 
 _PART = {OperationKind.CAPTURE: "captures", OperationKind.REFUND: "refunds"}
+
+
+def _moved_differently(pupil: _Pupil, operation: Operation, movement: Movement, outcome: Outcome) -> bool:
+    """Another amount than was asked for, under our key: a person looks at it, and what is reserved stays so."""
+    cause = f"{movement.amount} was moved for {operation.id}, {operation.amount} was asked for"
+    if operation.status in OPEN_OPERATION - {OperationStatus.PLANNED}:
+        settled = evidence.set_aside(pupil.connection, operation, outcome, cause, pupil.now)
+        return settled.status is not operation.status
+    subject = f"{movement.provider_reference}: {cause}"
+    return pupil.lay_before_a_person(CaseKind.CONTRADICTION, subject, cause, movement.amount)
 
 
 def _behind(pupil: _Pupil, payment: Payment, kind: OperationKind, movement: Movement) -> Operation | None:
@@ -190,7 +199,8 @@ def _moved_elsewhere(pupil: _Pupil, payment: Payment, kind: OperationKind, movem
     payments.book_capture(pupil.connection, payment, movement, None, pupil.now)
     if pupil.session_now().status is SessionStatus.CANCELED:
         cause = "money was taken for a session that was given up"
-        case = cases.about(pupil.session, CaseKind.SURPLUS, payment.id, cause, pupil.now, movement.amount)
+        subject = f"{payment.id}/{movement.provider_reference}"
+        case = cases.about(pupil.session, CaseKind.SURPLUS, subject, cause, pupil.now, movement.amount)
         cases.open_case(pupil.connection, case, due_at=pupil.now)
     return True
 
@@ -215,18 +225,18 @@ def _fail_refund(pupil: _Pupil, payment: Payment, refund_id: str) -> bool:
 
 def _ended(pupil: _Pupil) -> bool:
     """Declined, canceled or expired."""
-    if pupil.facts.condition not in ("declined", *CLOSED):
+    if pupil.facts.condition not in ("declined", *doubt.CLOSED):
         return False
     payment = pupil.payment()
     if payment is not None:
         return pupil.facts.condition != "declined" and _released(pupil, payment)
     closing, authorization = pupil.latest(OperationKind.CANCEL), pupil.latest(OperationKind.AUTHORIZE)
-    if closing is not None and closing.status in WAITS_FOR_WORD and pupil.facts.condition in CLOSED:
+    if closing is not None and closing.status in WAITS_FOR_WORD and pupil.facts.condition in doubt.CLOSED:
         return pupil.apply(closing, Succeeded(facts=_condition_alone(pupil.facts)))
     if authorization is not None and authorization.status in WAITS_FOR_WORD:
         condition = pupil.facts.condition
         return pupil.apply(authorization, Declined(code=condition, reason=f"the provider says that it is {condition}"))
-    return pupil.facts.condition in CLOSED and _given_up(pupil)
+    return pupil.facts.condition in doubt.CLOSED and _given_up(pupil)
 
 
 def _condition_alone(facts: PaymentFacts) -> PaymentFacts:
@@ -240,15 +250,7 @@ def _released(pupil: _Pupil, payment: Payment) -> bool:
         return pupil.apply(closing, Succeeded(facts=_condition_alone(pupil.facts)))
     if closing is not None and closing.status in OPEN_OPERATION:
         return False
-    left = payment.amount - payment.captured - payment.capturing - payment.canceled
-    if left.minor <= 0:
-        return False
-    payments.book_cancel(pupil.connection, payment, left, pupil.now)
-    collection = collections.load(pupil.connection, payment.store_id, payment.payment_collection_id)
-    session = pupil.session_now()
-    if not payment.captured and not payment.capturing and collection.order_id is None and session.is_live:
-        sessions.move(pupil.connection, session, SessionStatus.CANCELED, pupil.now)
-    return True
+    return evidence.release(pupil.connection, payment, pupil.session_now(), pupil.now)
 
 
 def _given_up(pupil: _Pupil) -> bool:
@@ -283,15 +285,15 @@ def _disputed(pupil: _Pupil) -> bool:
 def _disputed_one(pupil: _Pupil, payment: Payment, dispute: Dispute) -> bool:
     if not disputes.note(pupil.connection, payment, dispute, pupil.now):
         return False
+    subject = f"{payment.id}/{dispute.provider_reference}"
     if dispute.status == "won":
         why = "the dispute is won"
-        reference = dispute.provider_reference
-        cases.close_about(pupil.connection, payment.store_id, CaseKind.DISPUTED, reference, why, pupil.now)
+        cases.close_about(pupil.connection, payment.store_id, CaseKind.DISPUTED, subject, why, pupil.now)
         return True
     cause = (
         f"{dispute.amount} of payment {payment.id} is disputed ({dispute.status}); answer in the provider's dashboard"
     )
-    pupil.lay_before_a_person(CaseKind.DISPUTED, dispute.provider_reference, cause, dispute.amount)
+    pupil.lay_before_a_person(CaseKind.DISPUTED, subject, cause, dispute.amount)
     return True
 
 

@@ -17,7 +17,7 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kassa import intents, learning
+from kassa import doubt, intents, learning
 from kassa.errors import Conflict, InvalidData, NotAllowed
 from kassa.ids import Kind, new_id
 from kassa.model import CaseKind, OperationKind, PaymentSession, Reconciliation
@@ -376,7 +376,7 @@ def _session_of(connection: Connection, provider_id: str, facts: PaymentFacts) -
 
 def _is_over(facts: PaymentFacts) -> bool:
     """Whether nothing was taken, and nothing can be any more."""
-    return facts.condition in learning.CLOSED and not facts.captured and not facts.captures
+    return facts.condition in doubt.CLOSED and not facts.captured and not facts.captures
 
 
 def _amount(facts: PaymentFacts) -> Money | None:

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kassa import checkout, doubt, evidence, intents, learning
+from kassa import checkout, contradictions, doubt, evidence, intents, learning
 from kassa.calls import NotAsked
 from kassa.errors import CallerError, InvalidData, NotAllowed, ProviderFailure
 from kassa.ids import Kind, require_kind
@@ -19,7 +19,7 @@ from kassa.intents import LEASE
 from kassa.model import Operation, OperationKind, PaymentCollection
 from kassa.protocol import finish, still_processing
 from kassa.providers import ConfiguredProvider
-from kassa.store import collections, events, operations, sessions
+from kassa.store import collections, events, operations, payments, sessions
 from kassa.transitions import OPEN_OPERATION, OperationStatus
 from kassa.world import World
 from kassa_sdk import (
@@ -176,9 +176,15 @@ def _apply_look_up(
     collections.lock(connection, operation.store_id, operation.payment_collection_id)
     match found:
         case Found():
+            riddle = _riddle(connection, operation, found)
+            if riddle is not None:
+                return evidence.review(connection, operation, riddle, world.clock())
             learned = _learned(world, connection, operation, found)
             if learned.status is not operation.status or learned.generation != operation.generation:
                 return _again_later(connection, world, learned)
+            payment = payments.of_session(connection, operation.store_id, operation.payment_session_id)
+            if doubt.may_be_unlisted(operation, payment, found.facts):
+                return _postpone(connection, world, operation, "the provider's total is more than all that it lists")
         case NotSent() | Unknown():
             return _postpone(connection, world, operation, f"could not be looked up: {found.cause}")
         case NotThere():
@@ -190,6 +196,13 @@ def _apply_look_up(
         absent = Declined(code="never_happened", reason=reason)
         return _again_later(connection, world, evidence.apply(connection, operation, absent, world.clock()))
     return _postpone(connection, world, operation, operation.cause)
+
+
+def _riddle(connection: Connection, operation: Operation, found: Found) -> str | None:
+    """What in these facts cannot be about the payment that was asked for: they prove nothing about the operation."""
+    session = sessions.load(connection, operation.store_id, operation.payment_session_id)
+    payment = payments.of_session(connection, operation.store_id, operation.payment_session_id)
+    return contradictions.about_payment(session, payment, found.facts)
 
 
 def _learned(world: World, connection: Connection, operation: Operation, found: Found) -> Operation:
