@@ -112,3 +112,21 @@ def test_what_is_in_doubt_has_a_next_check(shop: Shop) -> None:
     assert operation.status is OperationStatus.UNKNOWN
     assert operation.due_at is not None
     assert operation.cause
+
+
+@pytest.mark.parametrize("verb", ["capture", "refund"])
+def test_who_asks_again_while_nobody_knows_moves_nothing_a_second_time(shop: Shop, verb: str) -> None:
+    payment = shop.paid("100.00")
+    if verb == "refund":
+        shop.engine.capture_payment(payment.id)
+    move = getattr(shop.engine, f"{verb}_payment")
+    shop.simulator.control.add_fault(Fault.ACT_THEN_CUT, verb)  # type: ignore[arg-type]  # one of its operations
+    for _ in range(2):
+        with pytest.raises(StillProcessing, match="nothing is lost"):
+            move(payment.id, Money.parse("40.00", "EUR"))
+    session = shop.engine.retrieve_payment_session(payment.payment_session_id)
+    moved = "captured" if verb == "capture" else "refunded"
+    assert shop.books(session, moved) == [4000]
+    move(payment.id, Money.parse("10.00", "EUR"))
+    move(payment.id, Money.parse("40.00", "EUR"), idempotency_key="another forty is meant")
+    assert shop.books(session, moved) == [4000, 1000, 4000]

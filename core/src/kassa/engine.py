@@ -85,7 +85,8 @@ class Engine:
 
     Made by ``kassa.open``.  Every verb may raise CallerError (it cannot be done as asked, nothing was changed); those that
     call a provider also PaymentDeclined and ProviderUnavailable (definitively nothing was taken) and StillProcessing
-    (nobody knows yet; asking again is always safe).
+    (nobody knows yet).  Asking again is safe: what is not known yet is not begun a second time.  A capture or refund that
+    may be asked for again later still, when it is known, is given an ``idempotency_key``.
 
     A verb that takes an ``idempotency_key`` has one effect for each key: the same request under the same key, whenever it
     comes, gets the same answer, another one KeyReused.  Without a key, each call is a request of its own.

@@ -70,7 +70,7 @@ class Conflict(CallerError):
 class StillProcessing(Conflict):
     """A provider call is under way, or its fate is not known yet.  ``operation_id`` names it.
 
-    It is *not* failed: asking again later is right, starting another one is not possible.
+    It is *not* failed: asking again later is right, and begins nothing a second time while nobody knows.
     """
 
     def __init__(self, operation_id: str, message: str) -> None:
@@ -141,5 +141,6 @@ class StoreUnavailable(InternalError):
 class CommitUnknown(StoreUnavailable):
     """It is not known whether a transaction was committed, and the database cannot be asked now.
 
-    No provider is called after it: ask again, and what was committed is seen.
+    No provider is called after it.  What was committed is seen when it is asked for under the same idempotency key; without
+    one, look first (``list_operations_in_doubt``): recovery sends what was committed.
     """

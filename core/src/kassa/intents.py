@@ -78,6 +78,12 @@ def hinders(open_operation: Operation, beginning: OperationKind, now: datetime) 
     return status not in MAY_RUN_BESIDE[beginning].get(open_operation.kind, frozenset())
 
 
+def is_in_doubt(operation: Operation, now: datetime) -> bool:
+    """Whether nobody knows what came of it, and nobody is waiting for its answer."""
+    has_no_sender = operation.status is OperationStatus.IN_FLIGHT and not is_leased(operation, now)
+    return has_no_sender or operation.status in (OperationStatus.UNKNOWN, OperationStatus.REVIEW)
+
+
 def is_leased(operation: Operation, now: datetime) -> bool:
     """Whether somebody holds the operation at this moment."""
     return operation.lease_until is not None and operation.lease_until > now

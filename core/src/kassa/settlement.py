@@ -9,9 +9,9 @@ from kassa.amounts import cancelable, capturable, refundable
 from kassa.errors import InvalidData, NotAllowed
 from kassa.idempotency import ClientRequest
 from kassa.model import Operation, OperationKind, Payment, PaymentSession
-from kassa.protocol import finish, raise_failure, refuse_hindered
+from kassa.protocol import finish, raise_failure, refuse_hindered, still_processing
 from kassa.providers import ConfiguredProvider
-from kassa.store import collections, payments, sessions
+from kassa.store import collections, operations, payments, sessions
 from kassa.transitions import OperationStatus
 from kassa.world import World
 from kassa_sdk import CancelRequest, CaptureRequest, Money, Portions, RefundRequest
@@ -108,7 +108,21 @@ def _planned(
     payment = payments.load(connection, world.store_id, payment_id)
     session = sessions.load(connection, world.store_id, payment.payment_session_id)
     provider = world.providers.find(payment.provider_id)
-    return idempotency.add(connection, plan(connection, payment, session, provider), asked)
+    operation = plan(connection, payment, session, provider)
+    if asked is None:
+        _refuse_another_try(world, connection, operation, payment)
+    return idempotency.add(connection, operation, asked)
+
+
+def _refuse_another_try(world: World, connection: Connection, planned: Operation, payment: Payment) -> None:
+    """Raises StillProcessing where just this was asked for before, and nobody knows what came of it.
+
+    Without a key nobody can tell another try from another wish; a wish that is meant has a key, or another amount.
+    """
+    for other in operations.of_payment(connection, payment):
+        is_alike = (other.kind, other.amount) == (planned.kind, planned.amount)
+        if is_alike and intents.is_in_doubt(other, world.clock()):
+            raise still_processing(other)
 
 
 def _payment(answer: Payment | str) -> Payment:

@@ -154,7 +154,7 @@ class PostgresqlServer:
                 raise CommitUnknown(
                     f"it is not known whether transaction {transaction_id} was committed: the connection broke during "
                     f"COMMIT, and for {ASK_SECONDS:g} seconds the database did not say ({status or 'no answer'}); "
-                    f"no provider was called after it; ask again"
+                    f"no provider was called after it; ask again under the same idempotency key, or look before you do"
                 ) from lost
             time.sleep(ASK_PAUSE_SECONDS)
 
