@@ -16,6 +16,7 @@ from theatre import Theatre
 
 from kassa import KassaError, OrderPlaced
 from kassa.errors import InternalError
+from kassa_simulator.control import SimulatorControl
 from kassa_simulator.server.faults import Fault
 
 CLIENTS = 32
@@ -23,6 +24,7 @@ ROUNDS_A_FORK = 10
 """So many rounds are run by the same processes on the same database."""
 
 HEAD_START_SECONDS = 0.03
+END = b"end\n"
 LETTER_COMES_WITHIN_SECONDS = 2.0
 
 Client = Callable[[Stage, Things], object]
@@ -186,8 +188,11 @@ class _Client:
 
         def play(_: Tell) -> None:
             os.close(self._orders)
+            for simulator in stage.simulators.values():
+                # The parent's connection is not for several processes at once.
+                simulator.control = SimulatorControl(simulator.url, simulator.settings.api_key)
             with os.fdopen(reader, "rb") as orders:
-                for line in orders:
+                for line in iter(orders.readline, END):
                     os.write(writer, json.dumps(_played(stage, act, json.loads(line), number)).encode() + b"\n")
 
         self._process, self._told = begin_child(play)
@@ -210,7 +215,8 @@ class _Client:
         return told
 
     def end(self) -> None:
-        """The process ends."""
+        """The process ends.  It is told so: its pipe stays open in the processes that were forked after it."""
+        os.write(self._orders, END)
         os.close(self._orders)
         waited_for(self._process, self._told)
         os.close(self._answers)

@@ -349,7 +349,7 @@ def _not_committed(error: sqlite3.Error) -> StoreUnavailable:
     if _kind(error) != "IOERR" or error.sqlite_errorname == "SQLITE_IOERR_WRITE":
         return _plain(error)
     # All was written, and the disk failed to confirm it: it may have it all the same, and show it after a crash.
-    text = f"it is not known whether this was stored: the disk failed during COMMIT ({error}); see the disk, and what is stored"
+    text = f"it is not known whether this was stored: the disk failed during COMMIT ({error}); see what is there"
     return _because(CommitUnknown(text), error)
 
 
@@ -358,7 +358,7 @@ def _undone() -> StoreUnavailable:
 
 
 def _unexpected(error: BaseException) -> StoreUnavailable:
-    text = f"it is not known whether this was stored: writing broke off ({type(error).__name__}: {error}); see what is"
+    text = f"it is not known whether this was stored: writing broke off ({type(error).__name__}: {error}); see what is there"
     return _because(CommitUnknown(text), error)
 
 
