@@ -86,7 +86,7 @@ def variants(databases: list[str]) -> list[Variant]:
 def run(theatre: Theatre, crash: Crash) -> Ended:
     """One run, from a fresh database to the check."""
     scenario = SCENARIOS[crash.variant.scenario]
-    stage = theatre.stage(crash.variant.database, crash.variant.provider)
+    stage = theatre.stage(crash.variant.database, crash.variant.provider, tells=scenario.tells)
     ended = Ended(str(crash))
     begun = in_a_child(lambda tell: _client(stage, scenario, crash, tell))
     ended.trace, ended.passed = begun.told.get("trace", []), begun.told.get("passed", [])

@@ -68,6 +68,8 @@ class Settled:
 
     tables: Tables
     effects: list[Effect]
+    taken: list[str] | None = None
+    """The ids of the events that the subscriber took; None: there is no subscriber."""
 
     @cached_property
     def provider_payments(self) -> dict[str, ProviderPayment]:
@@ -122,6 +124,8 @@ def violations(settled: Settled) -> list[str]:
         _operations_moved_by_the_table,
         _sessions_moved_by_the_table,
         _one_event_a_change,
+        _one_effect_a_client_key,
+        _every_event_is_told,
     )
     return [sentence for check in checks for sentence in check(settled)]
 
@@ -337,3 +341,28 @@ def _one_event_a_change(settled: Settled) -> Iterator[str]:
     noted = sum(1 for row in settled.tables["payment_collections"] if row["order_id"] is not None)
     if told != noted:
         yield f"{noted} collections know their order, but {told} events order.placed"
+
+
+def _one_effect_a_client_key(settled: Settled) -> Iterator[str]:
+    """Invariant 9."""
+    used = Counter(
+        (row["store_id"], row["client_key"])
+        for row in settled.operations.values()
+        if row["client_key"] is not None and row["status"] in OPEN | {"succeeded"}
+    )
+    for (_, key), times in used.items():
+        if times > 1:
+            yield f"{times} operations have succeeded, or may, under the client's key {key}"
+
+
+def _every_event_is_told(settled: Settled) -> Iterator[str]:
+    """No event is lost on its way to a subscriber; one that is told twice is the same event."""
+    if settled.tables["outbox"]:
+        yield f"{len(settled.tables['outbox'])} events are left in the outbox"
+    if settled.taken is None:
+        return
+    known = {row["id"] for row in settled.tables["events"]}
+    for event_id in known - set(settled.taken):
+        yield f"the subscriber was never told of {event_id}"
+    for event_id in set(settled.taken) - known:
+        yield f"the subscriber was told of {event_id}, which has not happened"

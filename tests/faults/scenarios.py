@@ -26,8 +26,10 @@ READS = frozenset(
     {
         "close",
         "explain_providers",
+        "find_idempotency_key",
         "for_store",
         "list_cases",
+        "list_deliveries",
         "list_events",
         "list_notices",
         "list_operations",
@@ -35,6 +37,11 @@ READS = frozenset(
         "list_orders",
         "list_payment_providers",
         "list_payments",
+        "list_provider_switches",
+        "list_reconciliations",
+        "provider_health",
+        "reload",
+        "reload_if_asked",
         "retrieve_cart",
         "retrieve_notice",
         "retrieve_payment",
@@ -42,7 +49,7 @@ READS = frozenset(
         "retrieve_payment_session",
     }
 )
-"""The methods of the engine that change nothing."""
+"""The methods of the engine that change nothing that is stored."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Scenario:
     act: Act
     hook: str | None = None
     providers: tuple[str, ...] = SIMULATED
+    tells: bool = False
+    """Whether a subscriber is told what happens."""
 
 
 SCENARIOS: dict[str, Scenario] = {}
@@ -70,9 +79,10 @@ def scenario(
     *verbs: str,
     hook: str | None = None,
     providers: tuple[str, ...] = SIMULATED,
+    tells: bool = False,
 ) -> None:
     """Add one entry."""
-    SCENARIOS[name] = Scenario(name, frozenset(verbs), prepare, act, hook, providers)
+    SCENARIOS[name] = Scenario(name, frozenset(verbs), prepare, act, hook, providers, tells)
 
 
 def verbs_without_a_scenario() -> set[str]:
@@ -204,12 +214,15 @@ def a_replaced_session(stage: Stage) -> Things:
     return things | stage.new_session(things)
 
 
-def a_wait_that_ended(stage: Stage) -> Things:
-    things = stage.session("pending")
-    stage.engine.complete_cart(things["cart"])
-    stage.simulator.control.do("settle", things["reference"])
-    stage.clock.forward(days=3)
-    return things
+def a_wait_that_ended(price: str = "50.00", currency: str = "EUR") -> Prepare:
+    def prepare(stage: Stage) -> Things:
+        things = stage.session("pending", price, currency)
+        stage.engine.complete_cart(things["cart"])
+        stage.simulator.control.do("settle", things["reference"])
+        stage.clock.forward(days=3)
+        return things
+
+    return prepare
 
 
 def a_paid_cart_that_nobody_completes(stage: Stage) -> Things:
@@ -274,10 +287,59 @@ def received(prepare: Prepare) -> Prepare:
     return prepare_received
 
 
+def a_minute_later(prepare: Prepare) -> Prepare:
+    def prepare_later(stage: Stage) -> Things:
+        things = prepare(stage)
+        stage.clock.forward(minutes=1)
+        return things
+
+    return prepare_later
+
+
+def a_surplus(stage: Stage) -> Things:
+    """Money for nothing, which the policy gives back."""
+    things = received(money_for_nothing)(stage)
+    stage.engine.apply_notice(things["notice"])
+    stage.clock.forward(minutes=1)
+    return things
+
+
+def a_paid_order_to_note(stage: Stage) -> Things:
+    """An order that waited for its money, which has come."""
+    things = a_wait_that_ended("5.000", "KWD")(stage)
+    stage.engine.apply_notice(receive(stage, letters(stage, things))[0].id)
+    stage.clock.forward(minutes=2)
+    return things
+
+
 def a_case(stage: Stage) -> Things:
     things = received(a_dispute)(stage)
     stage.engine.apply_notice(things["notice"])
     return things | {"case": stage.engine.list_cases()[0].id}
+
+
+def a_switch(stage: Stage) -> Things:
+    stage.engine.switch_provider_off(stage.provider_id, who="Ada", why="it fails")
+    return {}
+
+
+def a_day_to_compare(stage: Stage) -> Things:
+    """A capture that nobody told us of, a day ago."""
+    things = a_capture_elsewhere(stage)
+    stage.clock.forward(hours=26)
+    return things
+
+
+def a_story_to_tell(stage: Stage) -> Things:
+    """Events that nobody was told yet."""
+    return stage.paid()
+
+
+def a_told_story(stage: Stage) -> Things:
+    things = stage.cart()
+    stage.engine.create_payment_collection(things["cart"])
+    stage.engine.work()
+    return {"delivery": stage.engine.list_deliveries()[0].id}
 
 
 # What the client calls
@@ -338,6 +400,49 @@ def refund(amount: str | None = None) -> Act:
 
 def cancel(stage: Stage, things: Things) -> object:
     return stage.engine.cancel_payment(things["payment"])
+
+
+def capture_keyed(stage: Stage, things: Things) -> object:
+    return stage.engine.capture_payment(things["payment"], eur("40.00"), idempotency_key="capture-1")
+
+
+def refund_keyed(stage: Stage, things: Things) -> object:
+    return stage.engine.refund_payment(things["payment"], eur("40.00"), "broken", idempotency_key="refund-1")
+
+
+def cancel_keyed(stage: Stage, things: Things) -> object:
+    return stage.engine.cancel_payment(things["payment"], idempotency_key="cancel-1")
+
+
+def create_cart_keyed(stage: Stage, _: Things) -> object:
+    item = NewItem(title="A thing", quantity=1, unit_price=Money.parse("50.00", "EUR"))
+    return stage.engine.create_cart("eu", [item], idempotency_key="cart-1")
+
+
+def initiate_keyed(stage: Stage, things: Things) -> object:
+    return stage.engine.create_payment_session(
+        things["collection"], stage.provider_id, stage.data("approve"), idempotency_key="session-1"
+    )
+
+
+def switch_off(stage: Stage, _: Things) -> object:
+    return stage.engine.switch_provider_off(stage.provider_id, who="Ada", why="it fails")
+
+
+def switch_on(stage: Stage, _: Things) -> object:
+    return stage.engine.switch_provider_on(stage.provider_id, who="Ada", why="it works again")
+
+
+def request_reload(stage: Stage, _: Things) -> object:
+    return stage.engine.request_reload("Ada")
+
+
+def reconcile(stage: Stage, _: Things) -> object:
+    return stage.engine.reconcile(stage.provider_id)
+
+
+def replay_delivery(stage: Stage, things: Things) -> object:
+    return stage.engine.replay_delivery(things["delivery"])
 
 
 def work(stage: Stage, _: Things) -> object:
@@ -472,7 +577,9 @@ scenario(
     hook="look_up",
 )
 scenario("recover a session that was replaced", a_replaced_session, work, _WORK, hook="initiate")
-scenario("recover a wait that ended", a_wait_that_ended, work, _WORK, hook="look_up")
+scenario("recover a wait that ended", a_wait_that_ended(), work, _WORK, hook="look_up")
+scenario("recover a wait after the order", a_wait_that_ended("5.000", "KWD"), work, _WORK, hook="look_up")
+scenario("note that an order is paid", a_paid_order_to_note, work, _WORK)
 scenario("place the order that nobody fetched", a_paid_cart_that_nobody_completes, work, _WORK)
 scenario(
     "review a wrong amount",
@@ -490,8 +597,10 @@ scenario(
 scenario("receive a notice", told(a_wait_that_ended_a_moment_ago), receive, "receive_notice")
 scenario("apply a notice of a wait that ended", received(a_wait_that_ended_a_moment_ago), apply_notice, "apply_notice")
 scenario("apply a notice of a capture elsewhere", received(a_capture_elsewhere), apply_notice, "apply_notice")
-scenario("apply a notice of a dispute", received(a_dispute), work, _WORK)
-scenario("apply a notice of money for nothing", received(money_for_nothing), work, _WORK)
+scenario("apply a notice of a dispute", received(a_dispute), apply_notice, "apply_notice")
+scenario("apply a notice of money for nothing", received(money_for_nothing), apply_notice, "apply_notice")
+scenario("apply the notices that are due", a_minute_later(received(a_wait_that_ended_a_moment_ago)), work, _WORK)
+scenario("give surplus money back", a_surplus, work, _WORK, hook="cancel")
 scenario(
     "apply a notice of a capture in doubt",
     received(in_doubt(a_payment(), capture("40.00"), "capture")),
@@ -501,3 +610,17 @@ scenario(
 )
 scenario("replay a notice", received(a_wait_that_ended_a_moment_ago), replay_notice, "replay_notice")
 scenario("close a case", a_case, close_case, "close_case")
+scenario("capture with a key", a_payment(), capture_keyed, _CAPTURE, hook="capture")
+scenario("refund with a key", a_capture(), refund_keyed, _REFUND, hook="refund")
+scenario("cancel with a key", a_payment(), cancel_keyed, _CANCEL, hook="cancel")
+scenario("create a cart with a key", nothing, create_cart_keyed, "create_cart", providers=_NO_PROVIDER)
+scenario("initiate with a key", a_collection, initiate_keyed, _CREATE_SESSION, hook="initiate")
+scenario("switch a provider off", nothing, switch_off, "switch_provider_off", providers=_NO_PROVIDER)
+scenario("switch a provider on", a_switch, switch_on, "switch_provider_on", providers=_NO_PROVIDER)
+scenario("ask for a reload", nothing, request_reload, "request_reload", providers=_NO_PROVIDER)
+scenario("compare the books", a_day_to_compare, reconcile, "reconcile", hook="list_payments")
+scenario("compare the books daily", a_day_to_compare, work, _WORK, hook="list_payments")
+scenario("tell a subscriber", a_story_to_tell, work, _WORK, providers=_NO_PROVIDER, tells=True)
+scenario(
+    "tell a subscriber again", a_told_story, replay_delivery, "replay_delivery", providers=_NO_PROVIDER, tells=True
+)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from kassa import Engine, Money, NewItem
 from kassa.config import parse
 from kassa.opening import assemble
-from kassa.store.tables import metadata
+from kassa.store.tables import metadata, outbox, reconciliations
 from kassa_sdk import JsonObject
 from kassa_simulator.process import SimulatorProcess
 
@@ -49,6 +49,13 @@ providers = ["keyed", "keyless", "default"]
 place_order = { keyed = "pending", keyless = "pending" }
 """
 
+SUBSCRIBER = """
+[subscribers.shop]
+url = "env:SUBSCRIBER_URL"
+secret = "env:SUBSCRIBER_SECRET"
+allow_private = true
+"""
+
 CANARY_KEY = "canary-api-key-5fa1c2"
 CANARY_SECRET = "canary-webhook-secret-81be07"
 CANARIES = (CANARY_KEY, CANARY_SECRET)
@@ -80,10 +87,10 @@ Things = dict[str, str]
 """What a client remembers: the ids that it was given, as text."""
 
 
-def open_engine(url: str, clock: Clock) -> Engine:
-    """The shop's engine on this database; the environment knows the rest."""
+def open_engine(url: str, clock: Clock, *, tells: bool = False) -> Engine:
+    """The shop's engine on this database, with a subscriber or without; the environment knows the rest."""
     os.environ["FAULTS_DATABASE"] = url
-    return assemble(parse(SETTINGS), clock=clock)
+    return assemble(parse(SETTINGS + (SUBSCRIBER if tells else "")), clock=clock)
 
 
 @dataclass
@@ -171,4 +178,9 @@ class Stage:
         tables = [table for table in metadata.sorted_tables if "due_at" in table.c]
         with self.engine._world.database.engine.connect() as connection:
             found = [(table.name, connection.execute(select(func.min(table.c.due_at))).scalar()) for table in tables]
+            # A comparison that is not finished is taken up when its lease ends.
+            left = select(func.min(reconciliations.c.lease_until)).where(reconciliations.c.finished_at.is_(None))
+            found.append((reconciliations.name, connection.execute(left).scalar()))
+            if connection.execute(select(func.count()).select_from(outbox)).scalar():
+                found.append((outbox.name, self.clock.now))
         return [(name, moment) for name, moment in found if moment is not None]

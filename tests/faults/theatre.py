@@ -12,8 +12,9 @@ from invariants import Settled, violations
 from postgresql_server import PostgreSQLServer
 from scenarios import SCENARIOS
 from stage import CANARIES, CANARY_KEY, CANARY_SECRET, SOON, Clock, Stage, open_engine
+from subscriber import SECRET, SubscriberProcess, running_subscriber
 
-from kassa import Engine, KassaError
+from kassa import KassaError
 from kassa.store.watched import tell_statements
 from kassa_simulator.process import SimulatorProcess, start_simulator
 
@@ -34,34 +35,51 @@ WARMED_BY = (
 )
 """Scenarios that together need most of the code: forked processes inherit it loaded, and its statements compiled."""
 
+WARMED_BY_TELLING = ("capture a part",)
+
 
 class Theatre:
     """One run after the other.  Nothing of a run is left for the next but what stands in the provider's books."""
 
-    def __init__(self, databases: dict[str, Databases], simulators: dict[str, SimulatorProcess]) -> None:
+    def __init__(
+        self,
+        databases: dict[str, Databases],
+        simulators: dict[str, SimulatorProcess],
+        subscriber: SubscriberProcess,
+    ) -> None:
         self.databases = databases
         self.simulators = simulators
+        self._subscriber = subscriber
+        self._taken_before = 0
         self.clock = Clock()
         os.environ |= {
             "CANARY_KEY": CANARY_KEY,
             "CANARY_SECRET": CANARY_SECRET,
+            "SUBSCRIBER_URL": subscriber.url,
+            "SUBSCRIBER_SECRET": SECRET,
             **{f"{name.upper()}_URL": simulator.url for name, simulator in simulators.items()},
         }
         tell_statements()
-        self._engines = {kind: open_engine(each.url, self.clock) for kind, each in databases.items()}
+        self._engines = {
+            (kind, tells): open_engine(each.url, self.clock, tells=tells)
+            for kind, each in databases.items()
+            for tells in (False, True)
+        }
         self._warm()
 
-    def stage(self, database: str, provider: str) -> Stage:
-        """A fresh shop."""
+    def stage(self, database: str, provider: str, *, tells: bool = False) -> Stage:
+        """A fresh shop; ``tells``: with a subscriber."""
         self.databases[database].renew()
         self.clock.now = Clock().now
-        return Stage(self._engines[database], self.clock, provider, self.simulators, self._offsets())
+        self._taken_before = self._subscriber.file.stat().st_size
+        return Stage(self._engines[database, tells], self.clock, provider, self.simulators, self._offsets())
 
     def check(self, database: str, stage: Stage) -> list[str]:
         """The invariants, on what a run has left behind."""
         self.clear_faults()
         databases = self.databases[database]
-        found = violations(Settled(databases.read(), stage.effects()))
+        taken = None if stage.engine is self._engines[database, False] else self._taken()
+        found = violations(Settled(databases.read(), stage.effects(), taken))
         return found + [f"the database holds the secret {each}" for each in CANARIES if databases.holds(each)]
 
     def clear_faults(self) -> None:
@@ -73,11 +91,14 @@ class Theatre:
     def _offsets(self) -> dict[str, int]:
         return {name: simulator.books.stat().st_size for name, simulator in self.simulators.items()}
 
+    def _taken(self) -> list[str]:
+        return self._subscriber.taken_since(self._taken_before)
+
     def _warm(self) -> None:
-        for kind, engine in self._engines.items():
-            for name in WARMED_BY:
+        for (kind, tells), engine in self._engines.items():
+            for name in WARMED_BY_TELLING if tells else WARMED_BY:
                 scenario = SCENARIOS[name]
-                stage = self.stage(kind, scenario.providers[0])
+                stage = self.stage(kind, scenario.providers[0], tells=tells)
                 with suppress(KassaError):
                     scenario.act(stage, scenario.prepare(stage))
                 stage.settle(within=SOON)
@@ -119,9 +140,5 @@ def opened(folder: Path, kinds: list[str], server: PostgreSQLServer | None) -> I
         if "postgresql" in kinds:
             assert server is not None, "PostgreSQL needs a server"
             databases["postgresql"] = stack.enter_context(postgresql_databases(server))
-        yield Theatre(databases, simulators)
-
-
-def engine_of(theatre: Theatre, database: str) -> Engine:
-    """The engine of this kind of database, for a process that was just forked."""
-    return theatre._engines[database]
+        subscriber = stack.enter_context(running_subscriber(folder / "taken.txt"))
+        yield Theatre(databases, simulators, subscriber)
