@@ -6,10 +6,10 @@ cart → payment collection → payment session → complete cart → capture, r
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
 from kassa import (
+    arguments,
     authorization,
     carts,
     cases,
@@ -28,7 +28,6 @@ from kassa import (
 from kassa.answers import IdempotencyKey
 from kassa.calls import ProviderHealth
 from kassa.checkout import Completion
-from kassa.errors import InvalidData
 from kassa.model import (
     Cart,
     Case,
@@ -56,11 +55,6 @@ from kassa.store import switches as stored_switches
 from kassa.transitions import DeliveryStatus, NoticeStatus
 from kassa.world import World
 from kassa_sdk import JsonObject, Money, RawNotice, Record, Shopper
-
-LARGEST_PAGE = 1000
-LONGEST_TEXT = 1000
-LONGEST_STORE_ID = 64
-_JSON_OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject, config=ConfigDict(allow_inf_nan=False))
 
 
 class Worked(Record):
@@ -98,9 +92,7 @@ class Engine:
 
     def for_store(self, store_id: str) -> "Engine":
         """The same engine for another store (tenant); neither sees anything of the other."""
-        if not store_id or len(store_id) > LONGEST_STORE_ID or not store_id.isprintable():
-            raise InvalidData("store_id", f"expected 1 to {LONGEST_STORE_ID} printable characters")
-        return Engine(self._current, store_id)
+        return Engine(self._current, arguments.store_id(store_id))
 
     def close(self) -> None:
         """Close the connections to the database.  What a provider answers late is dropped; recovery finds it out."""
@@ -131,7 +123,7 @@ class Engine:
 
     def request_reload(self, who: str) -> None:
         """Ask every running process to read its configuration again."""
-        reloading.request(self._world, _text("who", who))
+        reloading.request(self._world, arguments.text("who", who))
 
     # Regions and providers
 
@@ -171,19 +163,23 @@ class Engine:
 
         Once this has returned, no new session with it begins.  Sessions and payments that exist go on as before.
         """
-        turn = switches.Turn(provider_id=provider_id, region_id=region_id, who=_text("who", who), why=_text("why", why))
+        turn = switches.Turn(
+            provider_id=provider_id, region_id=region_id, who=arguments.text("who", who), why=arguments.text("why", why)
+        )
         return switches.switch_off(self._world, turn)
 
     def switch_provider_on(
         self, provider_id: str, region_id: str | None = None, *, who: str, why: str
     ) -> ProviderSwitch:
         """Undo ``switch_provider_off`` for the same region, or for everywhere; the switch is kept with who, when and why."""
-        turn = switches.Turn(provider_id=provider_id, region_id=region_id, who=_text("who", who), why=_text("why", why))
+        turn = switches.Turn(
+            provider_id=provider_id, region_id=region_id, who=arguments.text("who", who), why=arguments.text("why", why)
+        )
         return switches.switch_on(self._world, turn)
 
     def list_provider_switches(self, *, limit: int = 50, offset: int = 0) -> tuple[ProviderSwitch, ...]:
         """A page of the switches of all stores: what is off first, then what was, newest first."""
-        _require_page(limit, offset)
+        arguments.require_page(limit, offset)
         return switches.page(self._world, limit, offset)
 
     # Carts of the embedded driver
@@ -222,7 +218,7 @@ class Engine:
 
     def list_orders(self, *, limit: int = 50, offset: int = 0) -> tuple[Order, ...]:
         """A page of the orders, newest first."""
-        _require_page(limit, offset)
+        arguments.require_page(limit, offset)
         world = self._world
         return world.database.read(lambda c: carts.newest_orders(c, world.store_id, limit, offset))
 
@@ -266,7 +262,7 @@ class Engine:
         """
         world = self._world
         provider = world.providers.find(provider_id)
-        going, who = _json("data", data), shopper or Shopper()
+        going, who = arguments.json_object("data", data), shopper or Shopper()
         asked = idempotency.client_request(
             idempotency_key,
             "create_payment_session",
@@ -301,7 +297,7 @@ class Engine:
 
     def answer_action(self, payment_session_id: str, answer: JsonObject | None = None) -> PaymentSession:
         """The shopper answered the session's action, or came back from it: ask the provider how it went."""
-        return authorization.authorize(self._world, payment_session_id, _json("answer", answer))
+        return authorization.authorize(self._world, payment_session_id, arguments.json_object("answer", answer))
 
     def complete_cart(self, cart_id: str) -> Completion:
         """Authorize the cart's session and place its order, exactly once.
@@ -332,7 +328,7 @@ class Engine:
 
         A refund that the provider takes its time for stays in ``Payment.refunding`` until it is settled.
         """
-        why = None if reason is None else _text("reason", reason)
+        why = None if reason is None else arguments.text("reason", reason)
         asked = idempotency.client_request(
             idempotency_key, "refund_payment", payment_id=payment_id, amount=amount, reason=why
         )
@@ -355,7 +351,7 @@ class Engine:
 
     def list_payments(self, *, limit: int = 50, offset: int = 0) -> tuple[Payment, ...]:
         """A page of the payments, newest first."""
-        _require_page(limit, offset)
+        arguments.require_page(limit, offset)
         world = self._world
         return world.database.read(lambda c: payments.newest(c, world.store_id, limit, offset))
 
@@ -363,7 +359,7 @@ class Engine:
 
     def list_operations_in_doubt(self, *, limit: int = 50) -> tuple[Operation, ...]:
         """The operations that are not settled, oldest first: under way, waiting, unknown, or under review."""
-        _require_page(limit, 0)
+        arguments.require_page(limit, 0)
         return recovery.in_doubt(self._world, limit)
 
     def look_again(self, operation_id: str) -> Operation:
@@ -379,9 +375,9 @@ class Engine:
         """
         decision = recovery.Decision(
             has_succeeded=has_succeeded,
-            who=_text("who", who),
-            why=_text("why", why),
-            provider_reference=_text("provider_reference", provider_reference),
+            who=arguments.text("who", who),
+            why=arguments.text("why", why),
+            provider_reference=arguments.text("provider_reference", provider_reference),
         )
         return recovery.resolve(self._world, operation_id, decision)
 
@@ -432,7 +428,7 @@ class Engine:
 
         What matches no payment is in the inbox of the store ``default``.
         """
-        _require_page(limit, offset)
+        arguments.require_page(limit, offset)
         return self._world.database.read(
             lambda c: stored_notices.newest(c, self._world.store_id, status, limit, offset)
         )
@@ -445,13 +441,13 @@ class Engine:
 
     def list_cases(self, *, status: CaseStatus = CaseStatus.OPEN, limit: int = 50, offset: int = 0) -> tuple[Case, ...]:
         """A page of the cases that want a person's attention (or, closed, had it), newest first."""
-        _require_page(limit, offset)
+        arguments.require_page(limit, offset)
         world = self._world
         return world.database.read(lambda c: stored_cases.newest(c, world.store_id, status, limit, offset))
 
     def close_case(self, case_id: str, *, who: str, why: str) -> Case:
         """A person has dealt with a case; kept with who and why.  Money is moved by the verbs, not by this."""
-        return cases.close(self._world, case_id, _text("who", who), _text("why", why))
+        return cases.close(self._world, case_id, arguments.text("who", who), arguments.text("why", why))
 
     # Reconciliation
 
@@ -473,7 +469,7 @@ class Engine:
 
     def list_reconciliations(self, *, limit: int = 50, offset: int = 0) -> tuple[Reconciliation, ...]:
         """A page of the comparisons with the providers' own lists, newest first."""
-        _require_page(limit, offset)
+        arguments.require_page(limit, offset)
         return self._world.database.read(lambda c: stored_reconciliations.newest(c, limit, offset))
 
     # Who is told
@@ -482,7 +478,7 @@ class Engine:
         self, *, status: DeliveryStatus | None = None, limit: int = 50, offset: int = 0
     ) -> tuple[Delivery, ...]:
         """A page of the deliveries of events to subscribers and extensions, newest first: of one status, or all."""
-        _require_page(limit, offset)
+        arguments.require_page(limit, offset)
         return outbox.newest(self._world, status, limit, offset)
 
     def replay_delivery(self, delivery_id: str) -> Delivery:
@@ -511,25 +507,3 @@ class Engine:
                 c, world.store_id, collections.load(c, world.store_id, payment_collection_id).id
             )
         )
-
-
-def _json(field: str, value: JsonObject | None) -> JsonObject:
-    try:
-        return _JSON_OBJECT.validate_python({} if value is None else value)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join((field, *map(str, problem["loc"])))
-        raise InvalidData(place, f"expected a JSON object ({problem['msg']})") from None
-
-
-def _text(field: str, value: str) -> str:
-    if len(value) > LONGEST_TEXT or any(ord(character) < ord(" ") and character not in "\n\t" for character in value):
-        raise InvalidData(field, f"expected at most {LONGEST_TEXT} characters without control characters")
-    return value
-
-
-def _require_page(limit: int, offset: int) -> None:
-    if not 1 <= limit <= LARGEST_PAGE:
-        raise InvalidData("limit", f"expected 1 to {LARGEST_PAGE}, not {limit}")
-    if offset < 0:
-        raise InvalidData("offset", f"expected zero or more, not {offset}")

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from kassa import contradictions, doubt, evidence, intents
-from kassa.model import CaseKind, Operation, OperationKind, Payment, PaymentSession
+from kassa.model import CaseKind, Operation, OperationKind, Payment, PaymentSession, Refund
 from kassa.store import cases, disputes, operations, payments, sessions
 from kassa.transitions import OPEN_OPERATION, OperationStatus, SessionStatus
 from kassa.world import World
@@ -183,7 +183,7 @@ def _moved_elsewhere(pupil: _Pupil, payment: Payment, kind: OperationKind, movem
     if movement.provider_reference in payments.booked(pupil.connection, payment):
         refunds = payments.ledger(pupil.connection, payment).refunds
         known = next((each for each in refunds if each.provider_reference == movement.provider_reference), None)
-        return known is not None and movement.status == "failed" and _fail_refund(pupil, payment, known.id)
+        return known is not None and movement.status == "failed" and _fail_refund(pupil, payment, known)
     if movement.status != "succeeded":
         return False
     total, booked = (
@@ -209,13 +209,12 @@ def _failed_after_all(pupil: _Pupil, payment: Payment, operation_id: str) -> boo
     ledger = payments.ledger(pupil.connection, payment)
     refund = next((each for each in ledger.refunds if each.operation_id == operation_id), None)
     if refund is not None:
-        return _fail_refund(pupil, payment, refund.id)
+        return _fail_refund(pupil, payment, refund)
     cause = f"the provider says that the capture of {operation_id} failed, after it had succeeded"
     return pupil.lay_before_a_person(CaseKind.CONTRADICTION, operation_id, cause)
 
 
-def _fail_refund(pupil: _Pupil, payment: Payment, refund_id: str) -> bool:
-    refund = next(each for each in payments.ledger(pupil.connection, payment).refunds if each.id == refund_id)
+def _fail_refund(pupil: _Pupil, payment: Payment, refund: Refund) -> bool:
     if refund.failed_at is not None:
         return False
     payments.fail_refund(pupil.connection, payment, refund, pupil.now)
