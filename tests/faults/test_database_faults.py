@@ -195,6 +195,21 @@ def test_work_whose_backend_is_killed_is_run_again(database_url: str) -> None:
 
 
 @on_postgresql
+def test_a_read_whose_backend_is_killed_before_it_closes_is_run_again(database_url: str) -> None:
+    database = Database(database_url)
+    runs: list[int] = []
+
+    def work(connection: Connection) -> int:
+        runs.append(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        if len(runs) == 1:
+            _kill(database_url, runs[0])
+        return len(runs)
+
+    assert database.read(work) == 2
+    database.dispose()
+
+
+@on_postgresql
 def test_work_whose_backend_is_killed_each_time_is_not_stored(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,13 +167,14 @@ class PostgresqlServer:
             return None
 
     def _read_once(self, work: Callable[[Connection], ResultT]) -> ResultT:
-        with self._connected() as connection:
-            try:
+        # Around the closing too: it rolls back, and the connection may break as late as that.
+        try:
+            with self._connected() as connection:
                 return work(connection)
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                raise _Lost from error
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            raise _Lost from error
 
     def _connected(self) -> Connection:
         try:
