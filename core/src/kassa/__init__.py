@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from kassa.opening import open
     from kassa.regions import Circumstances
+    from kassa.sessions import PlannedSession
     from kassa_sdk import Address, Customer, Money, Shopper
 
 _HOMES = {
@@ -61,6 +62,7 @@ _HOMES = {
     ),
     "kassa.opening": ("open",),
     "kassa.regions": ("Circumstances",),
+    "kassa.sessions": ("PlannedSession",),
     "kassa_sdk": ("Address", "Customer", "Money", "Shopper"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -87,6 +89,7 @@ __all__ = [
     "NotFound",
     "OrderPlaced",
     "PaymentDeclined",
+    "PlannedSession",
     "Processing",
     "ProviderFailure",
     "ProviderUnavailable",

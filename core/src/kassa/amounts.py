@@ -44,7 +44,7 @@ def collection_status(collection: PaymentCollection) -> CollectionStatus:
     captured = Money.total((payment.captured for payment in collection.payments), currency)
     promised = Money.total((payment.amount - payment.canceled for payment in collection.payments), currency)
     if collection.payments and not promised:
-        return CollectionStatus.CANCELED if collection.live_session is None else _unpaid(collection)
+        return _unpaid(collection) if collection.live_sessions else CollectionStatus.CANCELED
     if captured:
         whole = captured >= collection.amount
         return CollectionStatus.COMPLETED if whole else CollectionStatus.PARTIALLY_CAPTURED
@@ -55,7 +55,8 @@ def collection_status(collection: PaymentCollection) -> CollectionStatus:
 
 
 def _unpaid(collection: PaymentCollection) -> CollectionStatus:
-    session = collection.live_session
-    if session is None:
+    live = collection.live_sessions
+    if not live:
         return CollectionStatus.NOT_PAID
-    return CollectionStatus.FAILED if session.status is SessionStatus.ERROR else CollectionStatus.AWAITING
+    has_failed = any(session.status is SessionStatus.ERROR for session in live)
+    return CollectionStatus.FAILED if has_failed else CollectionStatus.AWAITING

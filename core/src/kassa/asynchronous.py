@@ -41,6 +41,7 @@ class AsyncEngine:
     create_custom_payment_collection = _on_a_thread(Engine.create_custom_payment_collection)
     retrieve_payment_collection = _on_a_thread(Engine.retrieve_payment_collection)
     create_payment_session = _on_a_thread(Engine.create_payment_session)
+    plan_payment_sessions = _on_a_thread(Engine.plan_payment_sessions)
     retrieve_payment_session = _on_a_thread(Engine.retrieve_payment_session)
     update_payment_session = _on_a_thread(Engine.update_payment_session)
     delete_payment_session = _on_a_thread(Engine.delete_payment_session)

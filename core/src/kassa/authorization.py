@@ -1,5 +1,7 @@
 """The verbs that make a session a payment: authorize it, and answer the actions that its provider requires."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection
 
 from kassa import intents
@@ -11,21 +13,30 @@ from kassa.sessions import load
 from kassa.store import collections, operations, sessions
 from kassa.transitions import OperationStatus, SessionStatus
 from kassa.world import World
-from kassa_sdk import ActionRequest, AuthorizeRequest, JsonObject
+from kassa_sdk import ActionRequest, AuthorizeRequest, JsonObject, Money
 
 
-def authorize(world: World, session_id: str, answer: JsonObject | None = None) -> PaymentSession:
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The session as it stands afterwards, and whether it was this very call that has authorized it."""
+
+    session: PaymentSession
+    has_authorized: bool
+
+
+def authorize(world: World, session_id: str, answer: JsonObject | None = None) -> Attempt:
     """Authorize a session, or go on where it waits for the shopper, with their answer.
 
-    Returns the session as it then stands: authorized, requiring more, or pending authorization.
+    Afterwards it is authorized, requires more, or is pending authorization.
     """
     session = load(world, session_id)
     operation = world.database.transact(lambda connection: _plan(world, connection, session, answer))
-    if operation is not None:
-        settled, outcome = finish(world, operation)
-        if settled.status in (OperationStatus.FAILED, OperationStatus.UNKNOWN, OperationStatus.REVIEW):
-            raise_failure(settled, outcome)
-    return load(world, session_id)
+    if operation is None:
+        return Attempt(load(world, session_id), has_authorized=False)
+    settled, outcome = finish(world, operation)
+    if settled.status in (OperationStatus.FAILED, OperationStatus.UNKNOWN, OperationStatus.REVIEW):
+        raise_failure(settled, outcome)
+    return Attempt(load(world, session_id), has_authorized=settled.status is OperationStatus.SUCCEEDED)
 
 
 def _plan(world: World, connection: Connection, session: PaymentSession, answer: JsonObject | None) -> Operation | None:
@@ -71,8 +82,14 @@ def _refuse_another_amount(
     owed = collection.amount
     if collection.cart_id is not None:
         owed = world.cart(collection.cart_id, connection).total
-    if session.amount != owed:
+    planned = Money.total((each.amount for each in collection.live_sessions), collection.amount.currency)
+    if planned == owed:
+        return
+    if planned == session.amount:
         raise Conflict(f"payment session {session.id} is for {session.amount}, but {owed} is owed now; update it")
+    raise Conflict(
+        f"the payment sessions of {collection.id} come to {planned}, but {owed} is owed now; plan them again"
+    )
 
 
 def _waiting_authorization(connection: Connection, session: PaymentSession) -> Operation | None:

@@ -9,9 +9,8 @@ from sqlalchemy import Connection
 
 from kassa.errors import Conflict, InvalidData, NotAllowed, NotFound
 from kassa.ids import Kind, new_id, require_kind
-from kassa.model import Cart, LineItem, OperationKind, Order, PaymentCollection
+from kassa.model import Cart, LineItem, Order, PaymentCollection
 from kassa.store import carts, collections, operations
-from kassa.transitions import SessionStatus
 from kassa_sdk import CartSnapshot, Money, MoneyError, PlacedOrder, Record, Shopper
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
@@ -122,12 +121,8 @@ def replace_items(connection: Connection, store_id: str, cart_id: str, items: Se
 
 
 def _refuse_being_paid(connection: Connection, collection: PaymentCollection) -> None:
-    session = collection.live_session
-    if session is None:
-        return
-    settled = session.status in (SessionStatus.PENDING, SessionStatus.ERROR)
-    under_way = operations.open_of_session(connection, session.store_id, session.id)
-    if not settled or any(operation.kind is OperationKind.AUTHORIZE for operation in under_way):
+    session = operations.paying_session(connection, collection)
+    if session is not None:
         raise NotAllowed(
             f"cart {collection.cart_id} is being paid ({session.id} is {session.status.value}); finish or cancel that"
         )

@@ -1,7 +1,8 @@
 """Cases: what a person should know about, or decide, although no operation waits for them.
 
 A case is opened in the transaction of the evidence (``store.cases``).  Surplus money, for which nothing is owed any more, is
-given back or kept, as the policy of its provider says, by the same verbs as everything else; it is never lost.
+given back or kept, as the policy of its provider says, by the same verbs as everything else; it is never lost.  So is a part
+of a split payment that did not come together, whatever the policy.
 """
 
 import logging
@@ -13,21 +14,27 @@ from kassa import settlement
 from kassa.amounts import cancelable
 from kassa.errors import CallerError, InvalidData, NotAllowed, PaymentDeclined, ProviderUnavailable, StillProcessing
 from kassa.intents import LEASE
-from kassa.model import Case, CaseStatus, Payment
+from kassa.model import Case, CaseKind, CaseStatus, Payment
 from kassa.providers import ConfiguredProvider
 from kassa.store import cases, payments
 from kassa.world import World
 
 BATCH = 20
 
+REASONS = {
+    CaseKind.SURPLUS: "surplus: nothing was owed for it any more",
+    CaseKind.INCOMPLETE: "the other part of the payment did not come",
+}
+"""What the provider, and the shopper, are told about money that is given back."""
+
 _log = logging.getLogger("kassa.cases")
 
 
 def settle_due(world: World) -> tuple[Case, ...]:
-    """Take the next step in each surplus case that is due.  Returns the cases as they then stand."""
+    """Take the next step in each case that is due.  Returns the cases as they then stand."""
     now = world.clock()
     claimed = world.database.transact(lambda connection: cases.claim_due(connection, now, now + LEASE, BATCH))
-    return tuple(_settle_or_leave(replace(world, store_id=case.store_id), case) for case in claimed)
+    return tuple(settle(replace(world, store_id=case.store_id), case) for case in claimed)
 
 
 def close(world: World, case_id: str, who: str, why: str) -> Case:
@@ -46,7 +53,8 @@ def close(world: World, case_id: str, who: str, why: str) -> Case:
     return world.database.transact(close_it)
 
 
-def _settle_or_leave(world: World, case: Case) -> Case:
+def settle(world: World, case: Case) -> Case:
+    """Take the next step in a case that the caller has claimed.  Returns it as it then stands."""
     try:
         _settle(world, case)
     except (StillProcessing, ProviderUnavailable):
@@ -61,20 +69,20 @@ def _settle_or_leave(world: World, case: Case) -> Case:
 def _settle(world: World, case: Case) -> None:
     payment = world.database.read(lambda connection: _payment_of(connection, case))
     provider = world.providers.find(case.provider_id)
-    if provider.settings.surplus == "keep":
+    if case.kind is CaseKind.SURPLUS and provider.settings.surplus == "keep":
         _leave_to_a_person(world, case, "the policy of its provider is to keep surplus money; a person decides")
         return
-    _give_back(world, payment, provider)
+    _give_back(world, case, payment, provider)
     payment = world.database.read(lambda connection: _payment_of(connection, case))
     if _is_given_back(payment, provider):
         why = "all of it was given back"
         world.database.transact(lambda connection: cases.close(connection, case, "kassa", why, world.clock()))
 
 
-def _give_back(world: World, payment: Payment, provider: ConfiguredProvider) -> None:
+def _give_back(world: World, case: Case, payment: Payment, provider: ConfiguredProvider) -> None:
     """The next step: refund what was captured, then release what was not."""
     if payment.captured > payment.refunded + payment.refunding:
-        settlement.refund(world, payment.id, None, "surplus: nothing was owed for it any more")
+        settlement.refund(world, payment.id, None, REASONS[case.kind])
     elif cancelable(payment, provider.manifest.captures):
         settlement.cancel(world, payment.id)
 
@@ -92,5 +100,12 @@ def _payment_of(connection: Connection, case: Case) -> Payment:
 
 
 def _leave_to_a_person(world: World, case: Case, why: str) -> None:
-    _log.warning("surplus case %s is left to a person: %s", case.id, why)
-    world.database.transact(lambda connection: cases.postpone(connection, case, None))
+    _log.warning("%s case %s is left to a person: %s", case.kind.value, case.id, why)
+
+    def leave(connection: Connection) -> None:
+        cases.postpone(connection, case, None)
+        if case.kind is CaseKind.INCOMPLETE:
+            # It was opened without an alarm, as it mostly ends by itself.
+            cases.alarm(connection, case, why, world.clock())
+
+    world.database.transact(leave)

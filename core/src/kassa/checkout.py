@@ -1,17 +1,18 @@
-"""Complete a cart: authorize its session, then place its order, exactly once, however often it is asked."""
+"""Complete a cart: authorize its sessions in order, then place its order, exactly once, however often it is asked."""
 
+from collections.abc import Sequence, Set
 from typing import Literal, assert_never
 
 from sqlalchemy import Connection
 
-from kassa import authorization
-from kassa.errors import Conflict, NotAllowed, PaymentDeclined, StillProcessing
+from kassa import authorization, splits
+from kassa.errors import CallerError, Conflict, NotAllowed, PaymentDeclined, StillProcessing
 from kassa.model import OperationKind, PaymentCollection, PaymentSession
 from kassa.protocol import still_processing
 from kassa.store import collections, operations, sessions
 from kassa.transitions import SessionStatus
 from kassa.world import World
-from kassa_sdk import Action, CartSnapshot, PlacedOrder, Record
+from kassa_sdk import Action, CartSnapshot, Money, PlacedOrder, Record
 
 
 class OrderPlaced(Record):
@@ -61,21 +62,59 @@ def complete(world: World, cart_id: str) -> Completion:
         return _placed_before(world, cart.order_id, collection)
     if not cart.total:
         return _place_for_nothing(world, cart)
-    session = _session_to_pay(cart, collection)
+    live = _sessions_to_pay(cart, collection)
+    own: set[str] = set()
     try:
-        session = authorization.authorize(world, session.id)
-    except PaymentDeclined as declined:
-        return Refused(
-            payment_session_id=session.id, code=declined.code, reason=declined.reason, retryable=declined.retryable
-        )
-    except StillProcessing as unknown:
-        return Processing(payment_session_id=session.id, operation_id=unknown.operation_id)
-    return _completed(world, cart, session)
+        completion = _authorize_in_order(world, cart, live, own)
+    except CallerError:
+        _undo(world, live, own)
+        raise
+    if isinstance(completion, Refused):
+        _undo(world, live, own)
+    return completion
+
+
+def complete_paid(world: World, cart_id: str) -> Completion:
+    """Place the order of a cart that is paid, or note that it is, for the worker: no provider is asked for anything."""
+    cart, collection = world.database.read(lambda connection: _cart_and_collection(world, connection, cart_id))
+    if cart.order_id is not None and not _waits_for_money(collection):
+        return _placed_before(world, cart.order_id, collection)
+    return _completed(world, cart, _sessions_to_pay(cart, collection))
+
+
+def _authorize_in_order(world: World, cart: CartSnapshot, live: Sequence[PaymentSession], own: set[str]) -> Completion:
+    """Authorize what is not yet, and place the order.  Those that this very call has authorized are added to ``own``."""
+    standing: list[PaymentSession] = []
+    for session in live:
+        try:
+            attempt = authorization.authorize(world, session.id)
+        except PaymentDeclined as declined:
+            return Refused(
+                payment_session_id=session.id, code=declined.code, reason=declined.reason, retryable=declined.retryable
+            )
+        except StillProcessing as unknown:
+            return Processing(payment_session_id=session.id, operation_id=unknown.operation_id)
+        if attempt.has_authorized:
+            own.add(session.id)
+        if attempt.session.status is SessionStatus.REQUIRES_MORE:
+            assert attempt.session.action is not None, "a session that requires more says what"
+            return ActionNeeded(payment_session=attempt.session, action=attempt.session.action)
+        standing.append(attempt.session)
+    return _completed(world, cart, standing)
+
+
+def _undo(world: World, live: Sequence[PaymentSession], own: Set[str]) -> None:
+    """The parts that this call has authorized are given back; what others have, is not touched.
+
+    One session that pays for all stays as it is: the cart is completed when that is possible again.
+    """
+    if own and len(live) > 1:
+        splits.give_back(world, live[0].payment_collection_id, own)
 
 
 def _waits_for_money(collection: PaymentCollection | None) -> bool:
     """Whether the order was placed before its money was there, and there is a session that may bring it."""
-    return collection is not None and not collection.order_is_paid and collection.live_session is not None
+    return collection is not None and not collection.order_is_paid and bool(collection.live_sessions)
 
 
 def _placed_before(world: World, order_id: str, collection: PaymentCollection | None) -> OrderPlaced:
@@ -83,7 +122,7 @@ def _placed_before(world: World, order_id: str, collection: PaymentCollection | 
     if collection is None:
         return OrderPlaced(order_id=order_id, payment_collection=None)
     if collection.completed_at is None:
-        unnoted, is_paid = collection.id, collection.has_promise
+        unnoted, is_paid = collection.id, collection.is_covered
         collection = world.database.transact(
             lambda connection: _note_order(world, connection, unnoted, order_id, is_paid=is_paid)
         )
@@ -99,23 +138,26 @@ def _note_order(
     return collections.load(connection, world.store_id, collection_id)
 
 
-def _completed(world: World, cart: CartSnapshot, session: PaymentSession) -> Completion:
-    match session.status:
-        case SessionStatus.AUTHORIZED:
-            return _place(world, cart, session, is_paid=True)
-        case SessionStatus.REQUIRES_MORE:
-            assert session.action is not None, "a session that requires more says what"
-            return ActionNeeded(payment_session=session, action=session.action)
-        case SessionStatus.PENDING_AUTHORIZATION:
-            if session.provider_id in world.region(cart.region_id).orders_while_pending:
-                return _place(world, cart, session, is_paid=False)
-            return Processing(payment_session_id=session.id, operation_id=None, action=session.action)
-        case SessionStatus.PENDING | SessionStatus.ERROR | SessionStatus.CANCELED:
-            raise Conflict(
-                f"payment session {session.id} became {session.status.value} meanwhile; complete the cart again"
-            )
-        case _:
-            assert_never(session.status)
+def _completed(world: World, cart: CartSnapshot, standing: Sequence[PaymentSession]) -> Completion:
+    """Place the order, where every session is authorized, or pending with a provider whose orders need not wait."""
+    may_wait = world.region(cart.region_id).orders_while_pending
+    for session in standing:
+        match session.status:
+            case SessionStatus.AUTHORIZED:
+                continue
+            case SessionStatus.PENDING_AUTHORIZATION:
+                if session.provider_id not in may_wait:
+                    return Processing(payment_session_id=session.id, operation_id=None, action=session.action)
+            case SessionStatus.REQUIRES_MORE | SessionStatus.PENDING | SessionStatus.ERROR | SessionStatus.CANCELED:
+                raise _moved_on(session)
+            case _:
+                assert_never(session.status)
+    is_paid = all(session.status is SessionStatus.AUTHORIZED for session in standing)
+    return _place(world, cart, standing, is_paid=is_paid)
+
+
+def _moved_on(session: PaymentSession) -> Conflict:
+    return Conflict(f"payment session {session.id} became {session.status.value} meanwhile; complete the cart again")
 
 
 def _cart_and_collection(
@@ -125,53 +167,56 @@ def _cart_and_collection(
     return cart, collections.find_by_cart(connection, world.store_id, cart_id)
 
 
-def _session_to_pay(cart: CartSnapshot, collection: PaymentCollection | None) -> PaymentSession:
+def _sessions_to_pay(cart: CartSnapshot, collection: PaymentCollection | None) -> tuple[PaymentSession, ...]:
     if collection is None:
         raise NotAllowed(f"cart {cart.id} has no payment collection; create one, and a payment session in it")
-    session = collection.live_session
-    if session is None:
+    live = collection.live_sessions
+    if not live:
         raise NotAllowed(f"payment collection {collection.id} has no payment session; create one")
-    return session
+    unprepared = [session for session in live if session.provider_reference is None]
+    if len(live) > 1 and unprepared:
+        raise NotAllowed(f"payment session {unprepared[0].id} is not prepared at its provider; plan the sessions again")
+    return live
 
 
-def _place(world: World, cart: CartSnapshot, session: PaymentSession, *, is_paid: bool) -> OrderPlaced:
+def _place(world: World, cart: CartSnapshot, standing: Sequence[PaymentSession], *, is_paid: bool) -> OrderPlaced:
     """Place the order, and complete the collection: in one transaction where the cart driver shares the database."""
-    order = PlacedOrder(
-        cart_id=cart.id, payment_collection_id=session.payment_collection_id, total=session.amount, is_paid=is_paid
-    )
+    collection_id = standing[0].payment_collection_id
+    total = Money.total((session.amount for session in standing), cart.total.currency)
+    order = PlacedOrder(cart_id=cart.id, payment_collection_id=collection_id, total=total, is_paid=is_paid)
     if not world.carts.shares_database:
-        world.database.transact(lambda connection: _require_payable(world, connection, session, is_paid=is_paid))
+        world.database.transact(lambda connection: _require_payable(world, connection, standing))
     order_id = None if world.carts.shares_database else world.carts.place_order(world.store_id, order, None)
 
     def place(connection: Connection) -> OrderPlaced:
         if order_id is None:
-            _require_payable(world, connection, session, is_paid=is_paid)
+            _require_payable(world, connection, standing)
         placed = order_id or world.carts.place_order(world.store_id, order, connection)
-        completed = _note_order(world, connection, session.payment_collection_id, placed, is_paid=is_paid)
+        completed = _note_order(world, connection, collection_id, placed, is_paid=is_paid)
         return OrderPlaced(order_id=placed, payment_collection=completed, is_paid=is_paid)
 
     return world.database.transact(place)
 
 
-def _require_payable(world: World, connection: Connection, session: PaymentSession, *, is_paid: bool) -> None:
-    """Whether an order may be placed for this session at this moment.  Raises Conflict, StillProcessing.
+def _require_payable(world: World, connection: Connection, standing: Sequence[PaymentSession]) -> None:
+    """Whether an order may be placed for these sessions at this moment.  Raises Conflict, StillProcessing.
 
-    Under the lock of the collection: what was read before the provider was called may have changed since.
+    Under the lock of the collection: what was read before the providers were called may have changed since.
     """
-    collection = collections.lock(connection, world.store_id, session.payment_collection_id)
-    now_stored = sessions.load(connection, world.store_id, session.id)
-    expected = SessionStatus.AUTHORIZED if is_paid else SessionStatus.PENDING_AUTHORIZATION
-    if now_stored.status is not expected or (is_paid and not collection.has_promise):
-        raise Conflict(
-            f"payment session {session.id} became {now_stored.status.value} meanwhile; complete the cart again"
-        )
-    for operation in operations.open_of_session(connection, session.store_id, session.id):
-        if operation.kind is OperationKind.CANCEL:
-            raise still_processing(operation)
+    collection = collections.lock(connection, world.store_id, standing[0].payment_collection_id)
+    for session in standing:
+        stored = sessions.load(connection, world.store_id, session.id)
+        is_authorized = stored.status is SessionStatus.AUTHORIZED
+        if stored.status is not session.status or (is_authorized and not collection.is_promised(stored)):
+            raise _moved_on(stored)
+        for operation in operations.open_of_session(connection, session.store_id, session.id):
+            if operation.kind is OperationKind.CANCEL:
+                raise still_processing(operation)
     cart = world.cart(collection.cart_id or "", connection)
-    if cart.total != now_stored.amount:
+    total = Money.total((session.amount for session in collection.live_sessions), cart.total.currency)
+    if cart.total != total:
         raise Conflict(
-            f"cart {cart.id} comes to {cart.total} now, but {now_stored.amount} is authorized; "
+            f"cart {cart.id} comes to {cart.total} now, but {total} is authorized; "
             f"cancel that payment, or restore the cart, and complete it again"
         )
 
@@ -183,7 +228,7 @@ def _place_for_nothing(world: World, cart: CartSnapshot) -> OrderPlaced:
 
     def place(connection: Connection) -> OrderPlaced:
         collection = collections.find_by_cart(connection, world.store_id, cart.id)
-        if collection is not None and (collection.live_session is not None or collection.has_promise):
+        if collection is not None and collection.live_sessions:
             raise NotAllowed(
                 f"cart {cart.id} costs nothing now; give up its payment ({collection.id}), and complete it again"
             )

@@ -271,7 +271,21 @@ class Engine:
             data=going,
             shopper=who,
         )
-        return sessions.create(world, payment_collection_id, sessions.Wish(provider, going, who, asked))
+        wish = sessions.Wish(provider, going, who, asked=asked)
+        return sessions.create(world, payment_collection_id, wish)
+
+    def plan_payment_sessions(
+        self,
+        payment_collection_id: str,
+        planned: Sequence[sessions.PlannedSession],
+        shopper: Shopper | None = None,
+    ) -> PaymentCollection:
+        """Split the payment over several sessions, whose parts come to just what is owed: a gift card, then a card.
+
+        They are prepared, and authorized later, in this order.  The same plan again changes nothing; another one replaces
+        what differs from it, where nothing is authorized yet.
+        """
+        return sessions.plan(self._world, payment_collection_id, planned, shopper or Shopper())
 
     def retrieve_payment_session(self, payment_session_id: str) -> PaymentSession:
         """The session as it stands; asks no provider and repairs nothing."""
@@ -293,17 +307,19 @@ class Engine:
 
         ``complete_cart`` does this by itself; custom flows without a cart call it.
         """
-        return authorization.authorize(self._world, payment_session_id)
+        return authorization.authorize(self._world, payment_session_id).session
 
     def answer_action(self, payment_session_id: str, answer: JsonObject | None = None) -> PaymentSession:
         """The shopper answered the session's action, or came back from it: ask the provider how it went."""
-        return authorization.authorize(self._world, payment_session_id, arguments.json_object("answer", answer))
+        going = arguments.json_object("answer", answer)
+        return authorization.authorize(self._world, payment_session_id, going).session
 
     def complete_cart(self, cart_id: str) -> Completion:
-        """Authorize the cart's session and place its order, exactly once.
+        """Authorize the cart's sessions, in order, and place its order, exactly once.
 
         Ask as often as you like: a completed cart answers with the same order, one that waits for the shopper with the
-        action, one whose payment is under way with Processing.
+        action, one whose payment is under way with Processing.  Where one of several sessions is declined, those that this
+        call has authorized are given back: plan the sessions again.
         """
         return checkout.complete(self._world, cart_id)
 

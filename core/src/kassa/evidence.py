@@ -295,7 +295,7 @@ def _promise_kept(scene: _Scene) -> bool:
         return True
     collection = collections.load(scene.connection, scene.session.store_id, scene.session.payment_collection_id)
     is_owed = collection.completed_at is None and collection.amount == scene.session.amount
-    return is_owed and collection.live_session is None and not collection.has_promise
+    return is_owed and not collection.live_sessions
 
 
 def _new_payment(session: PaymentSession, provider_reference: str, now: datetime) -> Payment:
@@ -383,7 +383,10 @@ def release(connection: Connection, payment: Payment, session: PaymentSession, n
         sessions.move(connection, session, SessionStatus.CANCELED, now)
         if session.is_live:
             # No order is to be placed for it.  One that holds no place is surplus: others may still be waited for.
-            collections.expect_completion(connection, collection.id, None)
+            has_others = any(
+                each.id != session.id and collection.is_promised(each) for each in collection.live_sessions
+            )
+            collections.expect_completion(connection, collection.id, now if has_others else None)
     return left.minor > 0
 
 
@@ -432,9 +435,17 @@ def _end(scene: _Scene, cause: str, *, fails_session: bool = False) -> Operation
     _release(scene)
     if fails_session and scene.session.is_live:
         scene.move_session(SessionStatus.ERROR, failure=cause)
+        _wait_no_longer(scene)
     if scene.operation.status is OperationStatus.PLANNED:
         return scene.move(OperationStatus.CANCELED, cause)
     return scene.move(OperationStatus.FAILED, cause)
+
+
+def _wait_no_longer(scene: _Scene) -> None:
+    """Other parts of a split payment may have waited for this one."""
+    collection = collections.load(scene.connection, scene.session.store_id, scene.session.payment_collection_id)
+    if collection.has_promise and collection.order_id is None:
+        collections.expect_completion(scene.connection, collection.id, scene.now + GRACE)
 
 
 def _settled(scene: _Scene) -> Operation:

@@ -57,6 +57,8 @@ class CaseKind(StrEnum):
     """The provider lists a payment that we do not know."""
     MISSING = "missing"
     """We have a payment that the provider does not list."""
+    INCOMPLETE = "incomplete"
+    """A part of a split payment is promised, and the rest did not come: it is given back."""
 
 
 class CaseStatus(StrEnum):
@@ -78,8 +80,8 @@ class PaymentSession(Record):
     """One try to pay through one provider.
 
     ``data`` is what the provider returned last, for the storefront to read; ``action`` is set while the shopper must act.
-    ``failure`` says why it stands in error.  ``place`` is the place in its collection that it holds while it is live; None
-    for one that was given up and paid after all, which is surplus.
+    ``failure`` says why it stands in error.  ``place`` is the place in its collection that it holds while it is live,
+    counted from 0; None for one whose money pays nothing that is owed: it is surplus, or given back.
     """
 
     id: str
@@ -185,14 +187,25 @@ class PaymentCollection(Record):
     completed_at: datetime | None
 
     @property
-    def has_promise(self) -> bool:
-        """Whether a payment stands: authorized, in part or whole captured, not given up."""
-        return any(payment.status is PaymentStatus.AUTHORIZED for payment in self.payments)
+    def live_sessions(self) -> tuple[PaymentSession, ...]:
+        """The sessions that hold the collection's places, in order: one, or several that the payment is split over."""
+        return tuple(sorted((each for each in self.sessions if each.is_live), key=lambda each: each.place or 0))
 
     @property
-    def live_session(self) -> PaymentSession | None:
-        """The session that holds the collection's one place, if there is one."""
-        return next((session for session in self.sessions if session.is_live), None)
+    def has_promise(self) -> bool:
+        """Whether a payment stands for what is owed, or a part of it: authorized or captured, not given up."""
+        return any(self.is_promised(session) for session in self.live_sessions)
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether payments stand for all that is owed."""
+        promised = (session.amount for session in self.live_sessions if self.is_promised(session))
+        return Money.total(promised, self.amount.currency) == self.amount
+
+    def is_promised(self, session: PaymentSession) -> bool:
+        """Whether the payment of this session stands."""
+        mine = (payment for payment in self.payments if payment.payment_session_id == session.id)
+        return any(payment.status is PaymentStatus.AUTHORIZED for payment in mine)
 
 
 class Operation(Record):

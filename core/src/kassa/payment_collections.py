@@ -7,7 +7,7 @@ from kassa import idempotency
 from kassa.errors import InvalidData, NotAllowed
 from kassa.idempotency import ClientRequest
 from kassa.ids import Kind, new_id
-from kassa.model import OperationKind, PaymentCollection
+from kassa.model import PaymentCollection
 from kassa.regions import Region
 from kassa.store import collections, operations
 from kassa.store.database import is_unique_violation
@@ -101,19 +101,14 @@ def with_amount_of(
 
 
 def _is_being_paid(connection: Connection, collection: PaymentCollection) -> bool:
-    session = collection.live_session
     if collection.completed_at is not None or collection.has_promise:
         return True
-    if session is None:
-        return False
-    under_way = operations.open_of_session(connection, session.store_id, session.id)
-    is_early = session.status in (SessionStatus.PENDING, SessionStatus.ERROR)
-    return not is_early or any(operation.kind is OperationKind.AUTHORIZE for operation in under_way)
+    return operations.paying_session(connection, collection) is not None
 
 
 def refuse_completed(collection: PaymentCollection) -> None:
     """Raises NotAllowed once the order is placed, unless it waits for money that did not come."""
-    session = collection.live_session
-    waits_in_vain = not collection.order_is_paid and (session is None or session.status in UNPAID)
+    live = collection.live_sessions
+    waits_in_vain = not collection.order_is_paid and (not live or any(session.status in UNPAID for session in live))
     if collection.completed_at is not None and not waits_in_vain:
         raise NotAllowed(f"payment collection {collection.id} is completed; its order is {collection.order_id}")

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kassa import checkout, contradictions, doubt, evidence, intents, learning
+from kassa import checkout, contradictions, doubt, evidence, intents, learning, splits
 from kassa.calls import NotAsked
 from kassa.errors import CallerError, InvalidData, NotAllowed, ProviderFailure
 from kassa.ids import Kind, require_kind
@@ -241,8 +241,12 @@ def _reviewed(world: World, operation: Operation, cause: str) -> Operation:
 
 def _complete(world: World, collection: PaymentCollection) -> None:
     assert collection.cart_id is not None, "only collections of carts become due"
+    if not collection.is_covered:
+        # The rest is not authorized here: the shopper may still be choosing how to pay it.
+        splits.wait_or_give_back(world, collection.id)
+        return
     try:
-        completion = checkout.complete(world, collection.cart_id)
+        completion = checkout.complete_paid(world, collection.cart_id)
         if isinstance(completion, checkout.OrderPlaced):
             return
         cause = f"its payment is {completion.type}"

@@ -1,61 +1,90 @@
-"""The verbs of payment sessions: create, replace, update, delete."""
+"""The verbs of payment sessions: create, plan, replace, update, delete."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from sqlalchemy import Connection
 
 from kassa import idempotency, intents
-from kassa.errors import NotAllowed
+from kassa.closing import close, make_way
+from kassa.errors import Conflict, InvalidData, NotAllowed
 from kassa.idempotency import ClientRequest
 from kassa.ids import Kind, new_id
 from kassa.model import Operation, OperationKind, PaymentCollection, PaymentSession, ProviderSwitch
 from kassa.payment_collections import refuse_completed, refuse_nothing_to_pay, with_amount_of
-from kassa.protocol import finish, raise_failure, refuse_hindered, still_processing
+from kassa.protocol import finish, raise_failure, refuse_hindered
 from kassa.providers import ConfiguredProvider
 from kassa.regions import Circumstances
 from kassa.store import collections, operations, sessions, switches
 from kassa.transitions import OperationStatus, SessionStatus
 from kassa.world import World
-from kassa_sdk import (
-    Declined,
-    InitiateRequest,
-    JsonObject,
-    Shopper,
-    UpdateRequest,
-)
+from kassa_sdk import InitiateRequest, JsonObject, Money, Record, Shopper, UpdateRequest
 
-FIRST_PLACE = 0
-"""The one place of a collection, until payments are split over several sessions."""
+MOST_PLANNED = 10
+"""Sessions that one payment may be split over."""
+
+
+class PlannedSession(Record):
+    """One session of a payment that is split over several: with which provider, for which part of what is owed.
+
+    ``data`` goes to the provider's ``initiate`` as it is.
+    """
+
+    provider_id: str
+    amount: Money
+    data: JsonObject = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """The session that somebody asks for: with which provider, what goes to it as it is, and who pays.
 
-    ``shopper`` is for collections without a cart; a cart knows its own.  ``asked`` is set where a client asks under a key.
+    ``shopper`` is for collections without a cart; a cart knows its own.  ``amount`` is None for all that is owed.  ``asked``
+    is set where a client asks under a key.
     """
 
     provider: ConfiguredProvider
     data: JsonObject
     shopper: Shopper
+    amount: Money | None = None
     asked: ClientRequest | None = None
 
 
 def create(world: World, collection_id: str, wish: Wish) -> PaymentSession:
-    """Create the collection's session with this provider; one that stands in its place is closed first."""
+    """Create the collection's one session, with this provider; those that hold its places are closed first."""
     while True:
         step = idempotency.transact(
-            world, wish.asked, lambda connection: _plan_session(world, connection, collection_id, wish)
+            world, wish.asked, lambda connection: _next_for_one(world, connection, collection_id, wish)
         )
         match step:
             case _Ready():
-                return step.session
+                return step.sessions[0]
             case _Initiate():
                 return _initiated(world, step.operation, wish.asked)
             case _CloseFirst():
-                _close(world, step.operation)
+                close(world, step.operation)
+            case _:
+                assert_never(step)
+
+
+def plan(world: World, collection_id: str, planned: Sequence[PlannedSession], shopper: Shopper) -> PaymentCollection:
+    """Have just these sessions in the collection's places, in this order; what stands there already stays."""
+    if not 1 <= len(planned) <= MOST_PLANNED:
+        raise InvalidData("sessions", f"expected 1 to {MOST_PLANNED} sessions, not {len(planned)}")
+    wishes = [Wish(world.providers.find(each.provider_id), each.data, shopper, each.amount) for each in planned]
+    made: set[str] = set()
+    while True:
+        step = world.database.transact(
+            lambda connection: _next_for_several(world, connection, collection_id, wishes, made)
+        )
+        match step:
+            case _Ready():
+                return world.database.read(lambda c: collections.load(c, world.store_id, collection_id))
+            case _Initiate():
+                made.add(_initiated(world, step.operation, None).id)
+            case _CloseFirst():
+                close(world, step.operation)
             case _:
                 assert_never(step)
 
@@ -74,6 +103,7 @@ def update(world: World, session_id: str) -> PaymentSession:
     session = load(world, session_id)
     provider = world.providers.find(session.provider_id)
     if "update" not in provider.hooks:
+        _refuse_part(world.database.read(lambda c: collections.load(c, world.store_id, session.payment_collection_id)))
         return create(world, session.payment_collection_id, _same_wish(world, session, provider))
     operation = world.database.transact(lambda connection: _plan_update(world, connection, session))
     if operation is not None:
@@ -90,14 +120,14 @@ def delete(world: World, session_id: str) -> None:
         closing = world.database.transact(lambda connection: _plan_deletion(world, connection, session))
         if closing is None:
             return
-        _close(world, closing)
+        close(world, closing)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """The session is there, and nothing is to be sent."""
+    """The sessions are there, and nothing is to be sent."""
 
-    session: PaymentSession
+    sessions: tuple[PaymentSession, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +139,7 @@ class _Initiate:
 
 @dataclass(frozen=True, slots=True)
 class _CloseFirst:
-    """The shopper holds an older session; closing it is to be sent."""
+    """The shopper holds another session; closing it is to be sent."""
 
     operation: Operation
 
@@ -119,43 +149,103 @@ def load(world: World, session_id: str) -> PaymentSession:
     return world.database.read(lambda connection: sessions.load(connection, world.store_id, session_id))
 
 
-def _plan_session(
-    world: World, connection: Connection, collection_id: str, wish: Wish
-) -> _Ready | _Initiate | _CloseFirst:
+_Step = _Ready | _Initiate | _CloseFirst
+
+
+def _next_for_one(world: World, connection: Connection, collection_id: str, wish: Wish) -> _Step:
     collection = collections.lock(connection, world.store_id, collection_id)
     known = idempotency.repeated(connection, world.store_id, wish.asked)
     if known is not None:
-        return _Ready(sessions.load(connection, world.store_id, str(known)))
+        return _Ready((sessions.load(connection, world.store_id, str(known)),))
+    collection, wishes = _brought_up_to_date(world, connection, collection, [wish])
+    step = _next_step(world, connection, collection, wishes, {SessionStatus.PENDING})
+    if isinstance(step, _Ready):
+        idempotency.created(connection, world.store_id, wish.asked, step.sessions[0].id, world.clock())
+    return step
+
+
+def _next_for_several(
+    world: World, connection: Connection, collection_id: str, wishes: Sequence[Wish], made: Set[str]
+) -> _Step:
+    collection = collections.lock(connection, world.store_id, collection_id)
+    collection, wishes = _brought_up_to_date(world, connection, collection, wishes)
+    _require_sum(collection, wishes)
+    if not made <= {session.id for session in collection.live_sessions}:
+        raise Conflict(f"payment collection {collection.id} was planned otherwise meanwhile; plan its sessions again")
+    return _next_step(world, connection, collection, wishes, {SessionStatus.PENDING, SessionStatus.AUTHORIZED})
+
+
+def _brought_up_to_date(
+    world: World, connection: Connection, collection: PaymentCollection, wishes: Sequence[Wish]
+) -> tuple[PaymentCollection, list[Wish]]:
+    """With the total and the shopper of the cart as it is now.  Raises NotAllowed where nothing is to be paid any more."""
     refuse_completed(collection)
-    if collection.cart_id is not None:
-        cart = world.cart(collection.cart_id, connection)
-        refuse_nothing_to_pay(cart)
-        collection = with_amount_of(world, connection, collection, cart)
-        wish = replace(wish, shopper=cart.shopper)
-    live = collection.live_session
-    is_there = live is not None and _is_same_again(connection, live, collection, wish)
+    if collection.cart_id is None:
+        return collection, list(wishes)
+    cart = world.cart(collection.cart_id, connection)
+    refuse_nothing_to_pay(cart)
+    collection = with_amount_of(world, connection, collection, cart)
+    return collection, [replace(wish, shopper=cart.shopper) for wish in wishes]
+
+
+def _require_sum(collection: PaymentCollection, wishes: Sequence[Wish]) -> None:
+    """Raises InvalidData unless the parts are just what is owed."""
+    owed = collection.amount
+    for place, wish in enumerate(wishes):
+        field = f"sessions[{place}].amount"
+        if wish.amount is None or wish.amount.currency != owed.currency:
+            raise InvalidData(field, f"expected an amount in {owed.currency}, as is owed, not {wish.amount}")
+        if wish.amount.minor <= 0:
+            raise InvalidData(field, f"expected more than zero, not {wish.amount}")
+    planned = Money.total((wish.amount for wish in wishes if wish.amount is not None), owed.currency)
+    if planned != owed:
+        raise InvalidData("sessions", f"expected parts that come to the {owed} that is owed, not to {planned}")
+
+
+def _next_step(
+    world: World,
+    connection: Connection,
+    collection: PaymentCollection,
+    wishes: Sequence[Wish],
+    kept: Set[SessionStatus],
+) -> _Step:
+    """What is to be done next for just these sessions to stand in the collection's places.
+
+    One that stands in its place as it is wished for stays there, while it is in one of the ``kept`` statuses.
+    """
+    there = {session.place: session for session in collection.live_sessions}
+    standing = {
+        place: there[place]
+        for place, wish in enumerate(wishes)
+        if place in there and there[place].status in kept and _is_same(connection, there[place], collection, wish)
+    }
+    missing = [place for place in range(len(wishes)) if place not in standing]
     # A switch speaks against new sessions only.
-    _refuse_not_offered(world, collection, wish, () if is_there else switches.in_force(connection, until_commit=True))
-    if live is not None:
-        if is_there:
-            refuse_hindered(world, connection, live, OperationKind.UPDATE)
-            idempotency.created(connection, world.store_id, wish.asked, live.id, world.clock())
-            return _Ready(live)
-        closing = _make_way(world, connection, live)
+    in_force = switches.in_force(connection, until_commit=True) if missing else ()
+    for place, wish in enumerate(wishes):
+        _refuse_not_offered(world, collection, wish, in_force if place in missing else ())
+    for session in collection.live_sessions:
+        closing = None if session in standing.values() else make_way(world, connection, session)
         if closing is not None:
             return _CloseFirst(closing)
-    return _Initiate(_add_session(world, connection, collection, wish))
+    if missing:
+        return _Initiate(_add_session(world, connection, collection, wishes[missing[0]], missing[0]))
+    for session in standing.values():
+        refuse_hindered(world, connection, session, OperationKind.UPDATE)
+    return _Ready(tuple(standing.values()))
 
 
-def _add_session(world: World, connection: Connection, collection: PaymentCollection, wish: Wish) -> Operation:
+def _add_session(
+    world: World, connection: Connection, collection: PaymentCollection, wish: Wish, place: int
+) -> Operation:
     now = world.clock()
     session = PaymentSession(
         id=new_id(Kind.PAYMENT_SESSION),
         store_id=world.store_id,
         payment_collection_id=collection.id,
-        place=FIRST_PLACE,
+        place=place,
         provider_id=wish.provider.id,
-        amount=collection.amount,
+        amount=wish.amount or collection.amount,
         status=SessionStatus.PENDING,
         provider_reference=None,
         data={},
@@ -185,7 +275,7 @@ def _refuse_not_offered(
             f"provider_id: {wanted} is not enabled in region {region.id}; it enables {', '.join(region.provider_ids)}"
         )
     circumstances = Circumstances(
-        amount=collection.amount,
+        amount=wish.amount or collection.amount,
         country=country_of(wish.shopper),
         customer_groups=wish.shopper.customer.groups,
     )
@@ -200,12 +290,11 @@ def country_of(shopper: Shopper) -> str | None:
     return None if address is None else address.country_code
 
 
-def _is_same_again(connection: Connection, live: PaymentSession, collection: PaymentCollection, wish: Wish) -> bool:
-    """Whether the session that was asked for stands there already: a second click gets the same one."""
-    wanted = (wish.provider.id, collection.amount, SessionStatus.PENDING)
-    if (live.provider_id, live.amount, live.status) != wanted or live.provider_reference is None:
+def _is_same(connection: Connection, live: PaymentSession, collection: PaymentCollection, wish: Wish) -> bool:
+    """Whether the session that is wished for stands there already: a second click gets the same one."""
+    if (live.provider_id, live.amount) != (wish.provider.id, wish.amount or collection.amount):
         return False
-    return _initial_request(connection, live).data == wish.data
+    return live.provider_reference is not None and _initial_request(connection, live).data == wish.data
 
 
 def _initial_request(connection: Connection, session: PaymentSession) -> InitiateRequest:
@@ -218,67 +307,15 @@ def _same_wish(world: World, session: PaymentSession, provider: ConfiguredProvid
     return Wish(provider, first.data, first.shopper)
 
 
-def _make_way(world: World, connection: Connection, live: PaymentSession) -> Operation | None:
-    """Free the place that this session holds.  Returns what must be sent first, or None when the place is free."""
-    if live.status is SessionStatus.AUTHORIZED:
-        raise NotAllowed(f"payment session {live.id} is authorized; complete the cart, or cancel its payment first")
-    now = world.clock()
-    refuse_hindered(world, connection, live, OperationKind.CANCEL)
-    if live.provider_reference is None:
-        # The shopper never got it, so nobody can pay it; should it have begun after all, recovery closes it.
-        sessions.move(connection, live, SessionStatus.CANCELED, now)
-        return None
-    provider = world.providers.find(live.provider_id)
-    if not provider.manifest.cancel:
-        _give_up_unclosed(connection, live, provider, world)
-        return None
-    closing = intents.close(live, now)
-    operations.add(connection, closing)
-    return closing
-
-
-def _give_up_unclosed(connection: Connection, live: PaymentSession, provider: ConfiguredProvider, world: World) -> None:
-    # A declined one is not expected to be paid; should it be after all, that raises an alarm.
-    if provider.settings.if_close_unconfirmed == "wait" and live.status is not SessionStatus.ERROR:
-        raise NotAllowed(
-            f"payment session {live.id} may still be paid, and {provider.id} cannot close it; wait until it expires, or "
-            f"set if_close_unconfirmed = 'allow' for [providers.{provider.instance}] to risk that both are paid"
-        )
-    sessions.move(connection, live, SessionStatus.CANCELED, world.clock())
-
-
-def _close(world: World, operation: Operation) -> None:
-    """Close a session at its provider.  Where that is not confirmed, the configuration decides.
-
-    Returns when the place is free.  Raises NotAllowed, ProviderUnavailable, StillProcessing.
-    """
-    settled, outcome = finish(world, operation)
-    if settled.status is OperationStatus.SUCCEEDED:
-        return
-    provider = world.providers.find(operation.provider_id)
-    if provider.settings.if_close_unconfirmed == "allow":
-        world.database.transact(lambda connection: _give_up(world, connection, operation))
-    elif isinstance(outcome, Declined):
-        raise NotAllowed(f"payment session {operation.payment_session_id} cannot be closed: {outcome.reason}")
-    else:
-        raise_failure(settled, outcome)
-
-
-def _give_up(world: World, connection: Connection, operation: Operation) -> None:
-    collections.lock(connection, operation.store_id, operation.payment_collection_id)
-    session = sessions.load(connection, operation.store_id, operation.payment_session_id)
-    if session.status is SessionStatus.AUTHORIZED:
-        raise NotAllowed(f"payment session {session.id} is authorized meanwhile; complete the cart")
-    for other in operations.open_of_session(connection, session.store_id, session.id):
-        if other.id != operation.id and intents.hinders(other, OperationKind.CANCEL, world.clock()):
-            raise still_processing(other)
-    if session.is_live:
-        sessions.move(connection, session, SessionStatus.CANCELED, world.clock())
+def _refuse_part(collection: PaymentCollection) -> None:
+    if len(collection.live_sessions) > 1:
+        raise NotAllowed(f"payment collection {collection.id} is split over several sessions; plan them again instead")
 
 
 def _plan_update(world: World, connection: Connection, session: PaymentSession) -> Operation | None:
     collection = collections.lock(connection, world.store_id, session.payment_collection_id)
     refuse_completed(collection)
+    _refuse_part(collection)
     if collection.cart_id is not None:
         collection = with_amount_of(world, connection, collection, world.cart(collection.cart_id, connection))
     session = sessions.load(connection, world.store_id, session.id)
@@ -303,4 +340,4 @@ def _plan_deletion(world: World, connection: Connection, session: PaymentSession
     if not session.is_live:
         return None
     refuse_completed(collection)
-    return _make_way(world, connection, session)
+    return make_way(world, connection, session)

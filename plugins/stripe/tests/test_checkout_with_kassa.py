@@ -68,8 +68,7 @@ def paid(engine: Engine, cart: Cart, localstripe: "LocalStripe") -> Payment:
 
 def reference_of(engine: Engine, cart: Cart) -> str:
     """What Stripe calls the cart's payment."""
-    session = engine.create_payment_collection(cart.id).live_session
-    assert session is not None
+    (session,) = engine.create_payment_collection(cart.id).live_sessions
     assert session.provider_reference is not None
     return session.provider_reference
 

@@ -116,9 +116,10 @@ def _complete(
 def _answer(engine: "Engine", cart_id: str, answer: "JsonObject") -> "Completion":
     from kassa.checkout import Processing, Refused
 
-    session = engine.create_payment_collection(cart_id).live_session
-    if session is None:
+    live = engine.create_payment_collection(cart_id).live_sessions
+    if not live:
         raise NotAllowed(f"cart {cart_id} has no payment session to answer; open one with --provider")
+    session = next((each for each in live if each.action is not None), live[0])
     try:
         engine.answer_action(session.id, answer)
     except PaymentDeclined as declined:

@@ -54,7 +54,7 @@ _CLOSE = (
 )
 
 
-def open_case(connection: Connection, case: Case, *, due_at: datetime | None = None) -> bool:
+def open_case(connection: Connection, case: Case, *, due_at: datetime | None = None, raises_alarm: bool = True) -> bool:
     """Open a case and raise its alarm, unless there is one of this kind about the same subject, open or closed.
 
     ``due_at`` is when the worker does what the policy says.  Returns whether it is new.
@@ -69,8 +69,16 @@ def open_case(connection: Connection, case: Case, *, due_at: datetime | None = N
         "due_at": due_at,
     }
     connection.execute(_INSERT, columns)
-    _tell(connection, case, f"kassa.alarm.{case.kind.value}", case.opened_at, {"cause": case.cause})
+    if raises_alarm:
+        alarm(connection, case, case.cause, case.opened_at)
+    else:
+        _tell(connection, case, "kassa.case.opened", case.opened_at, {"kind": case.kind.value, "cause": case.cause})
     return True
+
+
+def alarm(connection: Connection, case: Case, cause: str, now: datetime) -> None:
+    """Somebody should look at this case."""
+    _tell(connection, case, f"kassa.alarm.{case.kind.value}", now, {"cause": cause})
 
 
 def about(

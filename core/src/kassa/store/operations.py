@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from kassa.errors import Conflict, NotFound
-from kassa.model import Operation, OperationKind, Payment
+from kassa.model import Operation, OperationKind, Payment, PaymentCollection, PaymentSession
 from kassa.store import events
 from kassa.store.tables import operations as table
-from kassa.transitions import OPEN_OPERATION, OperationStatus, advance
+from kassa.transitions import OPEN_OPERATION, OperationStatus, SessionStatus, advance
 from kassa_sdk import Money
 
 DUE_STATUSES = (
@@ -147,6 +147,16 @@ def of_collection(connection: Connection, store_id: str, collection_id: str) -> 
 def open_of_session(connection: Connection, store_id: str, session_id: str) -> tuple[Operation, ...]:
     """The operations of a session that are not settled, oldest first."""
     return tuple(map(_operation, connection.execute(_OPEN_OF_SESSION, {"store": store_id, "session": session_id})))
+
+
+def paying_session(connection: Connection, collection: PaymentCollection) -> PaymentSession | None:
+    """A session of the collection in which money is promised or on its way, if there is one."""
+    for session in collection.live_sessions:
+        is_early = session.status in (SessionStatus.PENDING, SessionStatus.ERROR)
+        under_way = open_of_session(connection, session.store_id, session.id)
+        if not is_early or any(operation.kind is OperationKind.AUTHORIZE for operation in under_way):
+            return session
+    return None
 
 
 def latest(connection: Connection, store_id: str, session_id: str, kind: OperationKind) -> Operation:

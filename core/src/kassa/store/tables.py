@@ -109,8 +109,8 @@ payment_sessions = Table(
     Column("id", Id, primary_key=True),
     Column("store_id", String(64), nullable=False),
     Column("payment_collection_id", ForeignKey("payment_collections.id"), nullable=False, index=True),
-    # Which of the collection's places it holds: the first, until payments are split over several.  None: it was given up,
-    # and paid after all; it is surplus and holds no place.
+    # Which of the collection's places it holds: the first, or one of several that the payment is split over.  None: its
+    # money pays nothing that is owed; it is surplus, or given back.
     Column("place", Integer),
     Column("provider_id", String(128), nullable=False),
     Column("currency", String(3), nullable=False),

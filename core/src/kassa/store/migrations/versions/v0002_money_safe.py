@@ -113,7 +113,7 @@ def _create_inbox() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
         sa.CheckConstraint(
-            "kind IN ('surplus', 'contradiction', 'unexplained', 'refund_failed', 'returned', 'disputed', 'orphan', 'missing')",
+            "kind IN ('surplus', 'contradiction', 'unexplained', 'refund_failed', 'returned', 'disputed', 'orphan', 'missing', 'incomplete')",
             name=op.f("ck_cases_kind"),
         ),
         sa.CheckConstraint("status IN ('open', 'closed')", name=op.f("ck_cases_status")),
