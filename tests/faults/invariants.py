@@ -279,8 +279,9 @@ def _orders(settled: Settled) -> Iterator[str]:
         stands = [row for row in promises if row["canceled_at"] is None or row["captured_minor"]]
         if stands and collection["cart_id"] and not ordered:
             yield f"{collection['cart_id']} is paid ({stands[0]['id']}), but no order was placed"
-        if ordered and collection["order_is_paid"] and not promises:
-            yield f"{collection['cart_id']} has a paid order, but no payment"
+        promised = sum(row["amount_minor"] for row in promises)
+        if ordered and collection["order_is_paid"] and promised != collection["amount_minor"]:
+            yield f"{collection['cart_id']} has a paid order of {collection['amount_minor']}, but payments of {promised}"
         if ordered and collection["order_id"] is None:
             yield f"{collection['cart_id']} has an order, which its collection {collection['id']} does not know"
 

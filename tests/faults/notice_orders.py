@@ -6,7 +6,7 @@ import random
 import threading
 from typing import Any
 
-import scenarios
+import acts
 from children import Tell, in_a_child
 from databases import Tables
 from stage import Stage, Things
@@ -131,7 +131,7 @@ class _Gate:
 
 def _begin_capture(stage: Stage, things: Things, gate: _Gate) -> threading.Thread:
     gate.close()
-    capture = threading.Thread(target=scenarios.capture("40.00"), args=(stage, things), daemon=True)
+    capture = threading.Thread(target=acts.capture("40.00"), args=(stage, things), daemon=True)
     capture.start()
     if not gate.arrived.wait(WAITS_AT_MOST_SECONDS):
         raise TimeoutError("the provider has not answered")
@@ -151,5 +151,5 @@ def _what_else_happens(stage: Stage, things: Things) -> list[WrittenNotice]:
 
 def _deliver(stage: Stage, letter: WrittenNotice) -> None:
     told = {"body": letter["body"], "headers": json.dumps(letter["headers"])}
-    for notice in scenarios.receive(stage, told):
+    for notice in acts.receive(stage, told):
         stage.engine.apply_notice(notice.id)

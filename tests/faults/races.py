@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import scenarios
+import acts
+import beginnings
 from children import Tell, begin_child, in_a_child, waited_for
 from databases import Tables
 from stage import Stage, Things
@@ -35,7 +36,7 @@ Expected = Callable[[Tables, Things], str | None]
 class Race:
     """What two kinds of clients do at once, and what must come of it beside the invariants (a sentence, if not)."""
 
-    prepare: scenarios.Prepare
+    prepare: beginnings.Prepare
     clients: tuple[Client, ...]
     expected: Expected
 
@@ -88,16 +89,16 @@ def _capture_with_a_late_answer(stage: Stage) -> Things:
 def _capture_40_once(stage: Stage, things: Things) -> object:
     # One client captures, while all others bring the provider's message about it.
     if things["client"] == "0":
-        return stage.engine.capture_payment(things["payment"], scenarios.eur("40.00"))
+        return stage.engine.capture_payment(things["payment"], acts.eur("40.00"))
     return _bring_the_letter(stage, things)
 
 
 def _bring_the_letter(stage: Stage, things: Things) -> object:
     until = time.monotonic() + LETTER_COMES_WITHIN_SECONDS
     while time.monotonic() < until:
-        letter = scenarios.letters(stage, things)
+        letter = beginnings.letters(stage, things)
         if '"payment.captured"' in letter["body"]:
-            (notice,) = scenarios.receive(stage, letter)
+            (notice,) = acts.receive(stage, letter)
             return stage.engine.apply_notice(notice.id)
         time.sleep(0.005)
     raise TimeoutError("the provider has not told of the capture")
@@ -117,13 +118,13 @@ def _order_of(stage: Stage, things: Things) -> object:
 
 
 RACES = {
-    "capture and capture": Race(scenarios.a_payment(), (scenarios.capture("5.00"),), _all_is("captured_minor")),
-    "refund and refund": Race(scenarios.a_capture(), (scenarios.refund("10.00"),), _all_is("refunded_minor")),
-    "capture and cancel": Race(scenarios.a_payment(), (scenarios.capture(), scenarios.cancel), _taken_or_released),
+    "capture and capture": Race(beginnings.a_payment(), (acts.capture("5.00"),), _all_is("captured_minor")),
+    "refund and refund": Race(beginnings.a_capture(), (acts.refund("10.00"),), _all_is("refunded_minor")),
+    "capture and cancel": Race(beginnings.a_payment(), (acts.capture(), acts.cancel), _taken_or_released),
     "notice and response": Race(_capture_with_a_late_answer, (_capture_40_once,), _one_capture_of_40),
-    "complete and complete": Race(scenarios.a_session(), (_order_of,), _one_order),
+    "complete and complete": Race(beginnings.a_session(), (_order_of,), _one_order),
     "session and session": Race(
-        scenarios.a_collection, (_new_session("pp_simulator_keyed"), _new_session("pp_system_default")), _one_session
+        beginnings.a_collection, (_new_session("pp_simulator_keyed"), _new_session("pp_system_default")), _one_session
     ),
 }
 

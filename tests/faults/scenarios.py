@@ -4,21 +4,83 @@ A new verb needs one entry here.  A verb of the engine that is in no entry fails
 """
 
 import inspect
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from stage import Stage, Things
+from acts import (
+    Act,
+    answer_action,
+    apply_notice,
+    authorize,
+    cancel,
+    cancel_keyed,
+    capture,
+    capture_keyed,
+    close_case,
+    complete,
+    create_cart,
+    create_cart_keyed,
+    create_collection,
+    create_custom_collection,
+    delete_session,
+    initiate,
+    initiate_keyed,
+    look_again,
+    plan_sessions,
+    receive,
+    reconcile,
+    refund,
+    refund_keyed,
+    replace_items,
+    replace_session,
+    replay_delivery,
+    replay_notice,
+    request_reload,
+    resolve,
+    switch_off,
+    switch_on,
+    update_session,
+    work,
+)
+from beginnings import (
+    Prepare,
+    a_capture,
+    a_capture_elsewhere,
+    a_cart,
+    a_case,
+    a_collection,
+    a_day_later,
+    a_day_to_compare,
+    a_dearer_cart,
+    a_decline,
+    a_dispute,
+    a_free_cart,
+    a_minute_later,
+    a_paid_cart_that_nobody_completes,
+    a_paid_order_to_note,
+    a_part_that_stands,
+    a_payment,
+    a_plan,
+    a_refund,
+    a_replaced_session,
+    a_session,
+    a_session_of_no_cart,
+    a_story_to_tell,
+    a_surplus,
+    a_switch,
+    a_told_story,
+    a_wait_that_ended,
+    a_wait_that_ended_a_moment_ago,
+    an_action,
+    an_authorization,
+    in_doubt,
+    money_for_nothing,
+    nothing,
+    received,
+    told,
+)
 
-from kassa import Engine, KassaError, Money, NewItem
-from kassa.model import ReceivedNotice
-from kassa_simulator.control import NoticeSelection
+from kassa import Engine
 from kassa_simulator.server.faults import Fault
-
-Act = Callable[[Stage, Things], object]
-Prepare = Callable[[Stage], Things]
 
 SIMULATED = ("keyed", "keyless")
 
@@ -91,402 +153,7 @@ def verbs_without_a_scenario() -> set[str]:
     return methods - READS - {verb for each in SCENARIOS.values() for verb in each.verbs}
 
 
-@contextmanager
-def refusals_are_answers() -> Iterator[None]:
-    """A client takes an error of ours for an answer, and goes on."""
-    try:
-        yield
-    except KassaError:
-        pass
-
-
-def eur(amount: str | None) -> Money | None:
-    return None if amount is None else Money.parse(amount, "EUR")
-
-
-# How a scenario begins
-
-
-def nothing(_: Stage) -> Things:
-    return {}
-
-
-def a_cart(stage: Stage) -> Things:
-    return stage.cart()
-
-
-def a_collection(stage: Stage) -> Things:
-    things = stage.cart()
-    return things | {"collection": stage.engine.create_payment_collection(things["cart"]).id}
-
-
-def a_session(script: str = "approve", price: str = "50.00", currency: str = "EUR") -> Prepare:
-    return lambda stage: stage.session(script, price, currency)
-
-
-def a_session_of_no_cart(stage: Stage) -> Things:
-    collection = stage.engine.create_custom_payment_collection("eu", Money.parse("30.00", "EUR"))
-    things = {"collection": collection.id}
-    return things | stage.new_session(things)
-
-
-def a_decline(stage: Stage) -> Things:
-    things = stage.session("decline")
-    stage.engine.complete_cart(things["cart"])
-    return things
-
-
-def a_dearer_cart(stage: Stage) -> Things:
-    things = stage.session()
-    item = NewItem(title="A dearer thing", quantity=1, unit_price=Money.parse("60.00", "EUR"))
-    stage.engine.replace_cart_items(things["cart"], [item])
-    return things
-
-
-def an_action(script: str, answer: str | None = None) -> Prepare:
-    def prepare(stage: Stage) -> Things:
-        things = stage.session(script)
-        stage.engine.complete_cart(things["cart"])
-        if answer is not None:
-            stage.simulator.control.answer_challenge(things["reference"], answer)  # type: ignore[arg-type]
-        return things
-
-    return prepare
-
-
-def an_authorization(stage: Stage) -> Things:
-    things = stage.session()
-    stage.engine.authorize_payment_session(things["session"])
-    return things | stage.payment_of(things)
-
-
-def a_free_cart(stage: Stage) -> Things:
-    return stage.cart("0.00")
-
-
-def a_payment(script: str = "approve") -> Prepare:
-    return lambda stage: stage.paid(script)
-
-
-def a_capture(amount: str | None = None, script: str = "approve") -> Prepare:
-    def prepare(stage: Stage) -> Things:
-        things = stage.paid(script)
-        stage.engine.capture_payment(things["payment"], eur(amount))
-        return things
-
-    return prepare
-
-
-def a_refund(stage: Stage) -> Things:
-    things = a_capture()(stage)
-    stage.engine.refund_payment(things["payment"], eur("40.00"))
-    return things
-
-
-def in_doubt(prepare: Prepare, act: Act, hook: str, fault: Fault = Fault.ACT_THEN_CUT) -> Prepare:
-    """The answer to this call was lost, and some time has passed."""
-
-    def prepare_doubt(stage: Stage) -> Things:
-        things = prepare(stage)
-        stage.simulator.control.add_fault(fault, hook)  # type: ignore[arg-type]
-        with refusals_are_answers():
-            act(stage, things)
-        stage.clock.forward(minutes=5)
-        return things
-
-    return prepare_doubt
-
-
-def a_day_later(prepare: Prepare) -> Prepare:
-    """As before, and the provider has forgotten its keys."""
-
-    def prepare_later(stage: Stage) -> Things:
-        things = prepare(stage)
-        stage.clock.forward(hours=23)
-        return things
-
-    return prepare_later
-
-
-def a_replaced_session(stage: Stage) -> Things:
-    """A session whose initiation was lost, and another one in its place: the first is to be closed."""
-    things = in_doubt(a_collection, initiate(), "initiate")(stage)
-    return things | stage.new_session(things)
-
-
-def a_wait_that_ended(price: str = "50.00", currency: str = "EUR") -> Prepare:
-    def prepare(stage: Stage) -> Things:
-        things = stage.session("pending", price, currency)
-        stage.engine.complete_cart(things["cart"])
-        stage.simulator.control.do("settle", things["reference"])
-        stage.clock.forward(days=3)
-        return things
-
-    return prepare
-
-
-def a_paid_cart_that_nobody_completes(stage: Stage) -> Things:
-    things = an_authorization(stage)
-    stage.clock.forward(minutes=2)
-    return things
-
-
-def letters(stage: Stage, things: Things) -> Things:
-    """The last message about the payment, as the provider would deliver it."""
-    written = stage.simulator.control.notices(NoticeSelection(payment_id=things["reference"]))[-1]
-    return {"body": written["body"], "headers": json.dumps(written["headers"])}
-
-
-def told(prepare: Prepare) -> Prepare:
-    """As before, and the provider has a message about it."""
-
-    def prepare_message(stage: Stage) -> Things:
-        things = prepare(stage)
-        return things | letters(stage, things)
-
-    return prepare_message
-
-
-def a_wait_that_ended_a_moment_ago(stage: Stage) -> Things:
-    things = stage.session("pending")
-    stage.engine.complete_cart(things["cart"])
-    stage.simulator.control.do("settle", things["reference"])
-    return things
-
-
-def a_capture_elsewhere(stage: Stage) -> Things:
-    """Somebody captures in the provider's dashboard."""
-    things = stage.paid()
-    stage.simulator.control.do("capture", things["reference"], amount=4000, currency="EUR")
-    return things
-
-
-def a_dispute(stage: Stage) -> Things:
-    things = a_capture()(stage)
-    stage.simulator.control.do("open_dispute", things["reference"])
-    return things
-
-
-def money_for_nothing(stage: Stage) -> Things:
-    """A session that was given up is paid after all."""
-    things = stage.session("challenge")
-    stage.engine.complete_cart(things["cart"])
-    stage.engine.delete_payment_session(things["session"])
-    stage.simulator.control.do("settle", things["reference"])
-    return things
-
-
-def received(prepare: Prepare) -> Prepare:
-    """As before, and the message is in our inbox."""
-
-    def prepare_received(stage: Stage) -> Things:
-        things = told(prepare)(stage)
-        (notice,) = receive(stage, things)
-        return things | {"notice": notice.id}
-
-    return prepare_received
-
-
-def a_minute_later(prepare: Prepare) -> Prepare:
-    def prepare_later(stage: Stage) -> Things:
-        things = prepare(stage)
-        stage.clock.forward(minutes=1)
-        return things
-
-    return prepare_later
-
-
-def a_surplus(stage: Stage) -> Things:
-    """Money for nothing, which the policy gives back."""
-    things = received(money_for_nothing)(stage)
-    stage.engine.apply_notice(things["notice"])
-    stage.clock.forward(minutes=1)
-    return things
-
-
-def a_paid_order_to_note(stage: Stage) -> Things:
-    """An order that waited for its money, which has come."""
-    things = a_wait_that_ended("5.000", "KWD")(stage)
-    stage.engine.apply_notice(receive(stage, letters(stage, things))[0].id)
-    stage.clock.forward(minutes=2)
-    return things
-
-
-def a_case(stage: Stage) -> Things:
-    things = received(a_dispute)(stage)
-    stage.engine.apply_notice(things["notice"])
-    return things | {"case": stage.engine.list_cases()[0].id}
-
-
-def a_switch(stage: Stage) -> Things:
-    stage.engine.switch_provider_off(stage.provider_id, who="Ada", why="it fails")
-    return {}
-
-
-def a_day_to_compare(stage: Stage) -> Things:
-    """A capture that nobody told us of, a day ago."""
-    things = a_capture_elsewhere(stage)
-    stage.clock.forward(hours=26)
-    return things
-
-
-def a_story_to_tell(stage: Stage) -> Things:
-    """Events that nobody was told yet."""
-    return stage.paid()
-
-
-def a_told_story(stage: Stage) -> Things:
-    things = stage.cart()
-    stage.engine.create_payment_collection(things["cart"])
-    stage.engine.work()
-    return {"delivery": stage.engine.list_deliveries()[0].id}
-
-
-# What the client calls
-
-
-def create_cart(stage: Stage, _: Things) -> object:
-    return stage.cart()
-
-
-def replace_items(stage: Stage, things: Things) -> object:
-    item = NewItem(title="Another thing", quantity=2, unit_price=Money.parse("20.00", "EUR"))
-    return stage.engine.replace_cart_items(things["cart"], [item])
-
-
-def create_collection(stage: Stage, things: Things) -> object:
-    return stage.engine.create_payment_collection(things["cart"])
-
-
-def create_custom_collection(stage: Stage, _: Things) -> object:
-    return stage.engine.create_custom_payment_collection("eu", Money.parse("30.00", "EUR"))
-
-
-def initiate(script: str = "approve") -> Act:
-    return lambda stage, things: stage.new_session(things, script)
-
-
-def replace_session(stage: Stage, things: Things) -> object:
-    return stage.engine.create_payment_session(things["collection"], "pp_system_default", {})
-
-
-def update_session(stage: Stage, things: Things) -> object:
-    return stage.engine.update_payment_session(things["session"])
-
-
-def delete_session(stage: Stage, things: Things) -> object:
-    return stage.engine.delete_payment_session(things["session"])
-
-
-def authorize(stage: Stage, things: Things) -> object:
-    return stage.engine.authorize_payment_session(things["session"])
-
-
-def answer_action(stage: Stage, things: Things) -> object:
-    return stage.engine.answer_action(things["session"], {"returned": "yes"})
-
-
-def complete(stage: Stage, things: Things) -> object:
-    return stage.engine.complete_cart(things["cart"])
-
-
-def capture(amount: str | None = None) -> Act:
-    return lambda stage, things: stage.engine.capture_payment(things["payment"], eur(amount))
-
-
-def refund(amount: str | None = None) -> Act:
-    return lambda stage, things: stage.engine.refund_payment(things["payment"], eur(amount), "broken")
-
-
-def cancel(stage: Stage, things: Things) -> object:
-    return stage.engine.cancel_payment(things["payment"])
-
-
-def capture_keyed(stage: Stage, things: Things) -> object:
-    return stage.engine.capture_payment(things["payment"], eur("40.00"), idempotency_key="capture-1")
-
-
-def refund_keyed(stage: Stage, things: Things) -> object:
-    return stage.engine.refund_payment(things["payment"], eur("40.00"), "broken", idempotency_key="refund-1")
-
-
-def cancel_keyed(stage: Stage, things: Things) -> object:
-    return stage.engine.cancel_payment(things["payment"], idempotency_key="cancel-1")
-
-
-def create_cart_keyed(stage: Stage, _: Things) -> object:
-    item = NewItem(title="A thing", quantity=1, unit_price=Money.parse("50.00", "EUR"))
-    return stage.engine.create_cart("eu", [item], idempotency_key="cart-1")
-
-
-def initiate_keyed(stage: Stage, things: Things) -> object:
-    return stage.engine.create_payment_session(
-        things["collection"], stage.provider_id, stage.data("approve"), idempotency_key="session-1"
-    )
-
-
-def switch_off(stage: Stage, _: Things) -> object:
-    return stage.engine.switch_provider_off(stage.provider_id, who="Ada", why="it fails")
-
-
-def switch_on(stage: Stage, _: Things) -> object:
-    return stage.engine.switch_provider_on(stage.provider_id, who="Ada", why="it works again")
-
-
-def request_reload(stage: Stage, _: Things) -> object:
-    return stage.engine.request_reload("Ada")
-
-
-def reconcile(stage: Stage, _: Things) -> object:
-    return stage.engine.reconcile(stage.provider_id)
-
-
-def replay_delivery(stage: Stage, things: Things) -> object:
-    return stage.engine.replay_delivery(things["delivery"])
-
-
-def work(stage: Stage, _: Things) -> object:
-    return stage.engine.work()
-
-
-def look_again(stage: Stage, _: Things) -> object:
-    doubtful = stage.engine.list_operations_in_doubt()
-    return [stage.engine.look_again(operation.id) for operation in doubtful]
-
-
-def receive(stage: Stage, things: Things) -> tuple[ReceivedNotice, ...]:
-    # It was signed by the provider's clock, which nobody puts forward.
-    arrived = datetime.now(UTC)
-    body, headers = things["body"].encode(), json.loads(things["headers"])
-    return stage.engine.receive_notice(stage.provider_id, body, headers, received_at=arrived)
-
-
-def apply_notice(stage: Stage, things: Things) -> object:
-    return stage.engine.apply_notice(things["notice"])
-
-
-def replay_notice(stage: Stage, things: Things) -> object:
-    return stage.engine.replay_notice(things["notice"])
-
-
-def close_case(stage: Stage, things: Things) -> object:
-    return stage.engine.close_case(things["case"], who="Ada", why="talked to the shopper")
-
-
-def resolve(has_succeeded: bool) -> Act:
-    def act(stage: Stage, _: Things) -> object:
-        decided = []
-        for operation in stage.engine.list_operations_in_doubt():
-            decision = stage.engine.resolve_operation(
-                operation.id, has_succeeded=has_succeeded, who="Ada", why="seen in the dashboard"
-            )
-            decided.append(decision)
-        return decided
-
-    return act
-
-
-_CREATE_SESSION = "create_payment_session"
+_CREATE_SESSION, _PLAN = "create_payment_session", "plan_payment_sessions"
 _CAPTURE, _REFUND, _CANCEL = "capture_payment", "refund_payment", "cancel_payment"
 _COMPLETE, _WORK = "complete_cart", "work"
 _NO_PROVIDER = ("default",)
@@ -526,6 +193,14 @@ scenario("complete after a decline", a_decline, complete, _COMPLETE, hook="autho
 scenario("complete what is authorized", an_authorization, complete, _COMPLETE)
 scenario("complete for cash", a_session(), complete, _COMPLETE, providers=_NO_PROVIDER)
 scenario("complete for nothing", a_free_cart, complete, _COMPLETE, providers=_NO_PROVIDER)
+scenario("plan a split payment", a_collection, plan_sessions(), _PLAN, hook="initiate")
+scenario("plan a split payment anew", a_plan("challenge"), plan_sessions(), _PLAN, hook="cancel")
+scenario("complete a split payment", a_plan(), complete, _COMPLETE, hook="authorize")
+scenario("complete a split payment, declined", a_plan("decline"), complete, _COMPLETE, hook="cancel")
+scenario("complete a split payment, pending", a_plan("pending"), complete, _COMPLETE, hook="authorize")
+scenario("complete a split payment, action required", a_plan("challenge"), complete, _COMPLETE, hook="authorize")
+scenario("complete a split payment that stands in part", a_part_that_stands("approve"), complete, _COMPLETE)
+scenario("give a part back that nobody completes", a_part_that_stands("challenge"), work, _WORK, hook="cancel")
 scenario("answer, approved", an_action("challenge", "approve"), answer_action, "answer_action", hook="action")
 scenario("answer, declined", an_action("redirect", "decline"), answer_action, "answer_action", hook="action")
 scenario("answer by completing", an_action("redirect_sale", "approve"), complete, _COMPLETE, hook="action")
