@@ -66,6 +66,8 @@ def complete(world: World, cart_id: str) -> Completion:
     own: set[str] = set()
     try:
         completion = _authorize_in_order(world, cart, live, own)
+    except StillProcessing:
+        raise
     except CallerError:
         _undo(world, live, own)
         raise
