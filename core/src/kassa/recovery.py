@@ -241,11 +241,11 @@ def _reviewed(world: World, operation: Operation, cause: str) -> Operation:
 
 def _complete(world: World, collection: PaymentCollection) -> None:
     assert collection.cart_id is not None, "only collections of carts become due"
-    if not collection.is_covered:
-        # The rest is not authorized here: the shopper may still be choosing how to pay it.
-        splits.wait_or_give_back(world, collection.id)
-        return
     try:
+        if not collection.is_covered:
+            # The rest is not authorized here: the shopper may still be choosing how to pay it.
+            splits.wait_or_give_back(world, collection.id)
+            return
         completion = checkout.complete_paid(world, collection.cart_id)
         if isinstance(completion, checkout.OrderPlaced):
             return

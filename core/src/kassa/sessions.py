@@ -6,7 +6,7 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kassa import idempotency, intents
+from kassa import arguments, idempotency, intents
 from kassa.closing import close, make_way
 from kassa.errors import Conflict, InvalidData, NotAllowed
 from kassa.idempotency import ClientRequest
@@ -72,7 +72,7 @@ def plan(world: World, collection_id: str, planned: Sequence[PlannedSession], sh
     """Have just these sessions in the collection's places, in this order; what stands there already stays."""
     if not 1 <= len(planned) <= MOST_PLANNED:
         raise InvalidData("sessions", f"expected 1 to {MOST_PLANNED} sessions, not {len(planned)}")
-    wishes = [Wish(world.providers.find(each.provider_id), each.data, shopper, each.amount) for each in planned]
+    wishes = [_wish(world, place, each, shopper) for place, each in enumerate(planned)]
     made: set[str] = set()
     while True:
         step = world.database.transact(
@@ -96,6 +96,11 @@ def _initiated(world: World, planned: Operation, asked: ClientRequest | None) ->
     elif operation.status is not OperationStatus.SUCCEEDED:
         raise_failure(operation, outcome)
     return load(world, operation.payment_session_id)
+
+
+def _wish(world: World, place: int, planned: PlannedSession, shopper: Shopper) -> Wish:
+    data = arguments.json_object(f"sessions[{place}].data", planned.data)
+    return Wish(world.providers.find(planned.provider_id), data, shopper, planned.amount)
 
 
 def update(world: World, session_id: str) -> PaymentSession:
@@ -195,11 +200,13 @@ def _require_sum(collection: PaymentCollection, wishes: Sequence[Wish]) -> None:
         field = f"sessions[{place}].amount"
         if wish.amount is None or wish.amount.currency != owed.currency:
             raise InvalidData(field, f"expected an amount in {owed.currency}, as is owed, not {wish.amount}")
-        if wish.amount.minor <= 0:
-            raise InvalidData(field, f"expected more than zero, not {wish.amount}")
-    planned = Money.total((wish.amount for wish in wishes if wish.amount is not None), owed.currency)
-    if planned != owed:
-        raise InvalidData("sessions", f"expected parts that come to the {owed} that is owed, not to {planned}")
+        if not 0 < wish.amount.minor <= owed.minor:
+            raise InvalidData(field, f"expected more than zero, and at most the {owed} that is owed, not {wish.amount}")
+    planned = sum(wish.amount.minor for wish in wishes if wish.amount is not None)
+    if planned != owed.minor:
+        difference = Money(abs(planned - owed.minor), owed.currency)
+        word = "more" if planned > owed.minor else "less"
+        raise InvalidData("sessions", f"expected parts that come to the {owed} that is owed; it is {difference} {word}")
 
 
 def _next_step(
