@@ -24,6 +24,9 @@ import kassa_sdk
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 FENCE = re.compile(r'^( *)```(\w+)(?: title="([^"]+)")?\n(.*?)^\1```$', re.MULTILINE | re.DOTALL)
+NAMED_TEST = re.compile(r"`((?:tests|core|sdk|plugins)/[\w/]+\.py)::([^`]+)`")
+"""How a page names a test: the file, and the name of the function, the scenario or the race in it."""
+
 PORT = "8123"
 """The port that pages give to the simulator; executed, it is one that is free."""
 
@@ -210,3 +213,34 @@ def test_the_reference_has_every_public_name(module: object) -> None:
     name = module.__name__  # type: ignore[attr-defined]
     told = re.findall(rf"^::: {name}\.(\w+)$", reference, re.MULTILINE)
     assert set(module.__all__) - set(told) == set()  # type: ignore[attr-defined]
+
+
+def names_in(file: Path) -> set[str]:
+    """What a file of tests holds: its functions, and its texts, because a scenario or a race is named by one."""
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    functions = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    return functions | {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def regressions() -> list[str]:
+    """The rows of the table of what went wrong elsewhere."""
+    page = (DOCS / "reliability.md").read_text(encoding="utf-8")
+    section = page.partition("\n## What went wrong elsewhere\n")[2].partition("\n## ")[0]
+    return [line for line in section.splitlines() if line.startswith("| ")][1:]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_test_that_a_page_names_is_there(page: Path) -> None:
+    named = NAMED_TEST.findall(page.read_text(encoding="utf-8"))
+    missing = [f"{file}::{name}" for file, name in named if name not in names_in(DOCS.parent / file)]
+    assert missing == [], "name the test that holds it now"
+
+
+def test_every_case_that_went_wrong_elsewhere_names_its_test() -> None:
+    assert [row for row in regressions() if not NAMED_TEST.search(row)] == []
+
+
+def test_every_regression_test_is_in_the_table() -> None:
+    file = "tests/flows/test_regressions.py"
+    told = {name for row in regressions() for path, name in NAMED_TEST.findall(row) if path == file}
+    assert {name for name in names_in(DOCS.parent / file) if name.startswith("test_")} == told

@@ -12,7 +12,7 @@ AnswerT = TypeVar("AnswerT")
 CLIENTS = 12
 
 
-def at_once(work: Callable[[], AnswerT]) -> list[AnswerT | Exception]:
+def at_once(work: Callable[[], AnswerT], clients: int = CLIENTS) -> list[AnswerT | Exception]:
     """What everyone gets who asks at the same time."""
 
     def one(_: int) -> AnswerT | Exception:
@@ -21,8 +21,8 @@ def at_once(work: Callable[[], AnswerT]) -> list[AnswerT | Exception]:
         except (Conflict, NotAllowed) as error:
             return error
 
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        return list(pool.map(one, range(CLIENTS)))
+    with ThreadPoolExecutor(clients) as pool:
+        return list(pool.map(one, range(clients)))
 
 
 def test_all_get_the_same_collection(shop: Shop) -> None:

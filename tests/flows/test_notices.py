@@ -142,19 +142,18 @@ def test_a_notice_that_comes_before_the_answer_makes_no_second_refund(shop: Shop
     assert shop.engine.retrieve_payment(payment.id).payment.refunded == Money.parse("30.00", "EUR")
 
 
-def test_a_notice_that_comes_before_its_session_is_known_is_kept_and_applied_later(timed: Shop, clock: Clock) -> None:
-    cart = timed.cart()
-    timed.simulator.control.add_fault(Fault.ACT_THEN_CUT, "initiate")
+def test_a_notice_about_a_session_whose_preparation_never_answered_is_matched_by_our_reference(shop: Shop) -> None:
+    cart = shop.cart()
+    shop.simulator.control.add_fault(Fault.ACT_THEN_CUT, "initiate")
     with pytest.raises(StillProcessing):
-        timed.session(cart)
-    (unknown,) = timed.collection_of(cart).sessions
-    payments = [each for each in timed.simulator.control.effects() if each.get("our_reference") == unknown.id]
+        shop.session(cart)
+    (unknown,) = shop.collection_of(cart).sessions
+    payments = [each for each in shop.simulator.control.effects() if each.get("our_reference") == unknown.id]
     reference = payments[0]["payment_id"]
-    timed.simulator.control.do("cancel", reference)
-    written = timed.simulator.control.notices(NoticeSelection(payment_id=reference))
-    without_ours = written[-1]["body"]
-    assert unknown.id in without_ours, "the notice names our session, so it is matched by that"
-    (applied,) = apply_all(timed.engine, written[-1:])
+    shop.simulator.control.do("cancel", reference)
+    written = shop.simulator.control.notices(NoticeSelection(payment_id=reference))
+    assert unknown.id in written[-1]["body"]
+    (applied,) = apply_all(shop.engine, written[-1:])
     assert (applied.status, applied.payment_session_id) == (NoticeStatus.APPLIED, unknown.id)
 
 
@@ -245,15 +244,6 @@ def test_a_declined_payment_frees_the_checkout_by_its_notice(shop: Shop) -> None
     apply_all(shop.engine, told(shop, session))
     assert shop.engine.retrieve_payment_session(session.id).status is SessionStatus.ERROR
     assert isinstance(shop.complete(cart), OrderPlaced)
-
-
-def test_the_failure_of_an_earlier_try_does_not_undo_a_payment(shop: Shop) -> None:
-    payment = shop.paid("100.00")
-    session = shop.engine.retrieve_payment_session(payment.payment_session_id)
-    earlier = shop.session(shop.cart(), "decline")
-    shop.engine.complete_cart(shop.engine.retrieve_payment_collection(earlier.payment_collection_id).cart_id or "")
-    apply_all(shop.engine, [*told(shop, session), *told(shop, earlier)])
-    assert shop.engine.retrieve_payment_session(session.id).status is SessionStatus.AUTHORIZED
 
 
 def test_a_hold_that_expired_at_the_provider_is_released_here(shop: Shop) -> None:
