@@ -168,6 +168,14 @@ def a_payment(script: str = "approve") -> Prepare:
     return lambda stage: stage.paid(script)
 
 
+def a_compared_payment(stage: Stage) -> Things:
+    """A payment that the daily comparison of the books has seen, and will not look at again."""
+    things = stage.paid()
+    stage.clock.forward(hours=26)
+    stage.engine.work()
+    return things
+
+
 def a_capture(amount: str | None = None, script: str = "approve") -> Prepare:
     def prepare(stage: Stage) -> Things:
         things = stage.paid(script)
@@ -203,9 +211,32 @@ def a_day_later(prepare: Prepare) -> Prepare:
     def prepare_later(stage: Stage) -> Things:
         things = prepare(stage)
         stage.clock.forward(hours=23)
+        stage.simulator.control.forget_keys()
         return things
 
     return prepare_later
+
+
+def hidden_at_first(prepare: Prepare) -> Prepare:
+    """As before, and the provider's first answers to look-ups are older than what happens now."""
+
+    def prepare_hidden(stage: Stage) -> Things:
+        things = prepare(stage)
+        stage.simulator.control.add_fault(Fault.NOT_FOUND_YET, "look_up", calls=2)
+        return things
+
+    return prepare_hidden
+
+
+def hidden_for_good(prepare: Prepare) -> Prepare:
+    """As before, and no look-up will ever be answered."""
+
+    def prepare_hidden(stage: Stage) -> Things:
+        things = prepare(stage)
+        stage.simulator.control.add_fault(Fault.SERVER_ERROR_BEFORE_ACTING, "look_up", calls=None)
+        return things
+
+    return prepare_hidden
 
 
 def a_replaced_session(stage: Stage) -> Things:
@@ -506,6 +537,13 @@ scenario("initiate, declined", a_collection, initiate("initiate_declined"), _CRE
 scenario("initiate after a decline", a_decline, initiate(), _CREATE_SESSION, hook="cancel")
 scenario("replace a session", a_session(), replace_session, _CREATE_SESSION, hook="cancel")
 scenario("replace a session that waits", an_action("challenge"), replace_session, _CREATE_SESSION, hook="cancel")
+scenario(
+    "replace a session in doubt",
+    in_doubt(a_session(), complete, "authorize"),
+    replace_session,
+    _CREATE_SESSION,
+    hook="authorize",
+)
 scenario("update a session", a_dearer_cart, update_session, "update_payment_session", hook="update")
 scenario("delete a session", a_session(), delete_session, "delete_payment_session", hook="cancel")
 scenario("authorize without a cart", a_session_of_no_cart, authorize, "authorize_payment_session", hook="authorize")
@@ -576,6 +614,19 @@ scenario(
     _WORK,
     hook="look_up",
 )
+scenario(
+    "capture what is not found at first",
+    hidden_at_first(a_payment()),
+    capture("40.00"),
+    _CAPTURE,
+    hook="capture",
+)
+scenario(
+    "recover what nobody can find out",
+    hidden_for_good(a_day_later(in_doubt(a_compared_payment, capture("40.00"), "capture"))),
+    work,
+    _WORK,
+)
 scenario("recover a session that was replaced", a_replaced_session, work, _WORK, hook="initiate")
 scenario("recover a wait that ended", a_wait_that_ended(), work, _WORK, hook="look_up")
 scenario("recover a wait after the order", a_wait_that_ended("5.000", "KWD"), work, _WORK, hook="look_up")
@@ -595,6 +646,7 @@ scenario(
     "resolve_operation",
 )
 scenario("receive a notice", told(a_wait_that_ended_a_moment_ago), receive, "receive_notice")
+scenario("receive a notice of a capture elsewhere", told(a_capture_elsewhere), receive, "receive_notice")
 scenario("apply a notice of a wait that ended", received(a_wait_that_ended_a_moment_ago), apply_notice, "apply_notice")
 scenario("apply a notice of a capture elsewhere", received(a_capture_elsewhere), apply_notice, "apply_notice")
 scenario("apply a notice of a dispute", received(a_dispute), apply_notice, "apply_notice")
