@@ -1,4 +1,8 @@
-"""The proof: ``python tests/faults`` in a few minutes, ``python tests/faults --full`` in as long as it takes."""
+"""The proof: ``python tests/faults`` in a few minutes, ``python tests/faults --full`` in as long as it takes.
+
+Its last layer is the proof of the proof: ``--layers planted`` plants one mistake after the other in a copy of the code, and
+every one must be caught.  ``--layers planted --only timeout`` does so with those of this name.
+"""
 
 import argparse
 import os
@@ -15,7 +19,7 @@ def main() -> int:
     """Run the layers that were asked for.  Returns the status of the process: 0 when everything is proven."""
     asked = _arguments()
     if asked.sources is not None:
-        # The code that is tested is the one in this folder, such as a copy with a planted bug.
+        # The code that is tested is the one in this folder: a copy with a planted bug.
         sys.path.insert(0, str(asked.sources))
     import layers
     from lanes import running_lanes
@@ -27,6 +31,9 @@ def main() -> int:
     databases = asked.databases.split(",")
     with ExitStack() as stack:
         server = stack.enter_context(running_server()) if "postgresql" in databases else None
+        if server is not None:
+            # For the processes that test copies of the code: they start no other server.
+            os.environ["KASSA_TEST_PG_URL"] = server.url
         lanes = stack.enter_context(running_lanes(asked.lanes, databases, server, layers.WORKS))
         layers.prove(lanes, report, asked)
     report.write(asked.report)
@@ -40,10 +47,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--lanes", type=int, default=max(2, os.cpu_count() or 2), help="processes beside each other")
     parser.add_argument("--layers", default="", help="only these, with commas; see tests/faults/layers.py")
     parser.add_argument("--databases", default="sqlite,postgresql", help="on these, with commas")
-    parser.add_argument("--only", default="", help="only scenarios with this in their name")
+    parser.add_argument("--only", action="append", default=[], help="only what has this in its name; may be repeated")
     parser.add_argument("--runs", type=int, help="so many runs of the crash matrix")
     parser.add_argument("--run", help="this one run, as a violation names it")
-    parser.add_argument("--report", type=Path, help="also write the table into this file")
+    parser.add_argument("--report", type=Path, help="also write it into this file: as a table, or .json")
     parser.add_argument("--sources", type=Path, help="test the kassa in this folder")
     parser.add_argument("--stop-at-first", action="store_true", help="end at the first violation")
     return parser.parse_args()

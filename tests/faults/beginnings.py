@@ -84,6 +84,14 @@ def a_payment(script: str = "approve") -> Prepare:
     return lambda stage: stage.paid(script)
 
 
+def a_compared_payment(stage: Stage) -> Things:
+    """A payment that the daily comparison of the books has seen, and will not look at again."""
+    things = stage.paid()
+    stage.clock.forward(hours=26)
+    stage.engine.work()
+    return things
+
+
 def a_capture(amount: str | None = None, script: str = "approve") -> Prepare:
     def prepare(stage: Stage) -> Things:
         things = stage.paid(script)
@@ -119,9 +127,32 @@ def a_day_later(prepare: Prepare) -> Prepare:
     def prepare_later(stage: Stage) -> Things:
         things = prepare(stage)
         stage.clock.forward(hours=23)
+        stage.simulator.control.forget_keys()
         return things
 
     return prepare_later
+
+
+def hidden_at_first(prepare: Prepare) -> Prepare:
+    """As before, and the provider's first answers to look-ups are older than what happens now."""
+
+    def prepare_hidden(stage: Stage) -> Things:
+        things = prepare(stage)
+        stage.simulator.control.add_fault(Fault.NOT_FOUND_YET, "look_up", calls=2)
+        return things
+
+    return prepare_hidden
+
+
+def hidden_for_good(prepare: Prepare) -> Prepare:
+    """As before, and no look-up will ever be answered."""
+
+    def prepare_hidden(stage: Stage) -> Things:
+        things = prepare(stage)
+        stage.simulator.control.add_fault(Fault.SERVER_ERROR_BEFORE_ACTING, "look_up", calls=None)
+        return things
+
+    return prepare_hidden
 
 
 def a_replaced_session(stage: Stage) -> Things:

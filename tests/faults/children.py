@@ -10,6 +10,9 @@ from typing import Any
 
 Tell = Callable[..., None]
 
+ACCIDENT = "an accident: "
+"""How a sentence begins about a process that went wrong: it must not happen, but it says nothing about anybody's money."""
+
 
 @dataclass
 class Child:
@@ -48,7 +51,7 @@ def waited_for(process: int, reader: int) -> Child:
     error = told.pop("error", None)
     if error is None and not was_killed and status != 0:
         error = f"a process ended with status {status}"
-    return Child(was_killed, error, told)
+    return Child(was_killed, error and ACCIDENT + error, told)
 
 
 def _be_the_child(work: Callable[[Tell], None], writer: int) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from children import Tell, in_a_child
+from children import ACCIDENT, Tell, in_a_child
 from provider_books import Effect
 from scenarios import SCENARIOS, Scenario
 from stage import SOON, NeverSettled, Stage, Things
@@ -21,6 +21,9 @@ from theatre import Theatre
 from kassa import KassaError, failpoints
 from kassa.errors import InternalError
 from kassa_simulator.server.faults import Fault
+
+ANSWERED = "answered"
+"""The last point of every client: it has its answer."""
 
 
 @dataclass(frozen=True, order=True)
@@ -91,10 +94,12 @@ def run(theatre: Theatre, crash: Crash) -> Ended:
     begun = in_a_child(lambda tell: _client(stage, scenario, crash, tell))
     ended.trace, ended.passed = begun.told.get("trace", []), begun.told.get("passed", [])
     if begun.error or begun.was_killed != (crash.point is not None):
-        ended.violations.append(begun.error or f"the client was not killed: it never came to {crash.point}")
+        missed = f"{ACCIDENT}the client was not killed: it never came to {crash.point}"
+        ended.violations.append(begun.error or missed)
         return ended
     things, now = begun.told["things"], datetime.fromisoformat(begun.told["now"])
-    later = in_a_child(lambda tell: _afterwards(stage, scenario, crash.variant, things, now, tell))
+    comes_back = _comes_back(scenario, crash.variant, was_answered="answered" in begun.told)
+    later = in_a_child(lambda tell: _afterwards(stage, scenario, things, now, comes_back, tell))
     ended.passed = sorted({*ended.passed, *later.told.get("passed", [])})
     ended.violations += [later.error] if later.error else later.told.get("violations", [])
     ended.violations += theatre.check(crash.variant.database, stage)
@@ -112,23 +117,30 @@ def _client(stage: Stage, scenario: Scenario, crash: Crash, tell: Tell) -> None:
     watcher.arm(crash.point)
     with errors_are_answers():
         scenario.act(stage, things)
+        tell(answered=True)
+    watcher(ANSWERED)
     tell(trace=watcher.trace, passed=sorted(watcher.passed))
 
 
-def _afterwards(stage: Stage, scenario: Scenario, variant: Variant, things: Things, now: datetime, tell: Tell) -> None:
+def _comes_back(scenario: Scenario, variant: Variant, *, was_answered: bool) -> bool:
+    """Whether the client asks again.  A provider tells its message until it is acknowledged, and may tell it once more."""
+    return variant.client == "returns" or ("receive_notice" in scenario.verbs and not was_answered)
+
+
+def _afterwards(stage: Stage, scenario: Scenario, things: Things, now: datetime, comes_back: bool, tell: Tell) -> None:
     """The process that comes later: the client asks again, or does not, and the worker does its work."""
     watcher = Watcher()
     failpoints.watch(watcher)
     stage.clock.now = now
     found: list[str] = []
     try:
-        if variant.client == "returns":
+        if comes_back:
             stage.clock.forward(seconds=1)
             found += _ask(scenario, stage, things)
         stage.settle(within=SOON)
         _let_the_outside_happen(stage)
         stage.settle()
-        if variant.client == "returns":
+        if comes_back:
             found += _ask(scenario, stage, things)
             stage.settle(within=SOON)
             _let_the_outside_happen(stage)
@@ -143,11 +155,11 @@ def _ask(scenario: Scenario, stage: Stage, things: Things) -> list[str]:
     try:
         scenario.act(stage, things)
     except InternalError as error:
-        return [f"the client who asked again was told {type(error).__name__}: {error}"]
+        return [f"{ACCIDENT}the client who asked again was told {type(error).__name__}: {error}"]
     except KassaError:
         return []
     except Exception as error:
-        return [f"the client who asked again was told {type(error).__name__}: {error}"]
+        return [f"{ACCIDENT}the client who asked again was told {type(error).__name__}: {error}"]
     return []
 
 

@@ -1,11 +1,12 @@
 """The invariants of the engine, checked on a settled database against the provider's own books.
 
-None of the engine's code is asked: the rows are read as they stand.  Each violation is a sentence.
+None of the engine's code is asked: the rows are read as they stand.  Each violation is a sentence that begins with the name
+of its invariant.
 """
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +19,7 @@ MOVES_MONEY = frozenset({"authorized", "sold", "captured", "refunded"})
 """The effects that may happen once for an operation, whatever happens on our side."""
 
 RESERVING = {"in_flight", "requires_more", "pending", "unknown", "review"}
+IN_DOUBT = {"unknown", "review"}
 DUE = {"planned", "in_flight", "unknown", "pending"}
 OPEN = RESERVING | {"planned"}
 CLOSED_AT_PROVIDER = {"canceled", "declined", "expired"}
@@ -101,10 +103,18 @@ class Settled:
             history[row["entity_id"]].append(row)
         return history
 
+    def status_before(self, event: Row, operation: Row) -> str | None:
+        """How an operation stood when this happened; None: it was not there yet."""
+        before = [each["name"] for each in self.history[operation["id"]] if str(each["id"]) < str(event["id"])]
+        return before[-1].removeprefix(OPERATION_EVENT) if before else None
+
     def open_operations(self, session_id: str) -> list[Row]:
         return [
             row for row in self.operations.values() if row["payment_session_id"] == session_id and row["status"] in OPEN
         ]
+
+
+Check = Callable[[Settled], Iterator[str]]
 
 
 def violations(settled: Settled) -> list[str]:
@@ -116,6 +126,7 @@ def violations(settled: Settled) -> list[str]:
         _movements_match,
         _promises_match,
         _given_up_is_closed,
+        _not_given_up_in_doubt,
         _sums_within_caps,
         _reservations_are_operations,
         _one_live_session,
@@ -125,9 +136,14 @@ def violations(settled: Settled) -> list[str]:
         _sessions_moved_by_the_table,
         _one_event_a_change,
         _one_effect_a_client_key,
+        _not_begun_again_in_doubt,
         _every_event_is_told,
     )
-    return [sentence for check in checks for sentence in check(settled)]
+    return [f"{_name(check)}: {sentence}" for check in checks for sentence in check(settled)]
+
+
+def _name(check: Check) -> str:
+    return check.__name__.strip("_").replace("_", " ")
 
 
 def _operation_of(effect: Effect) -> str:
@@ -213,6 +229,16 @@ def _given_up_is_closed(settled: Settled) -> Iterator[str]:
             continue
         if there.status not in CLOSED_AT_PROVIDER:
             yield f"{session['id']} was given up, but the provider has it as {there.status}"
+
+
+def _not_given_up_in_doubt(settled: Settled) -> Iterator[str]:
+    """While nobody knows whether a session is paid, no other takes its place."""
+    for row in settled.operations.values():
+        session_id = row["payment_session_id"]
+        given_up = [event for event in settled.history[session_id] if event["name"] == f"{SESSION_EVENT}canceled"]
+        statuses = {settled.status_before(event, row) for event in given_up}
+        if row["kind"] == "authorize" and statuses & {"in_flight", *IN_DOUBT}:
+            yield f"{session_id} was given up while nobody knew what had come of {row['id']} (authorize)"
 
 
 def _sums_within_caps(settled: Settled) -> Iterator[str]:
@@ -354,6 +380,23 @@ def _one_effect_a_client_key(settled: Settled) -> Iterator[str]:
     for (_, key), times in used.items():
         if times > 1:
             yield f"{times} operations have succeeded, or may, under the client's key {key}"
+
+
+def _not_begun_again_in_doubt(settled: Settled) -> Iterator[str]:
+    """Without a client's key nobody can tell another try from another wish: while one is in doubt, no other is begun."""
+    for row in settled.operations.values():
+        if row["payment_id"] is None or row["client_key"] is not None:
+            continue
+        for other in settled.operations.values():
+            begun = settled.history[row["id"]][:1]
+            if _is_alike(row, other) and any(settled.status_before(event, other) in IN_DOUBT for event in begun):
+                yield f"{row['id']} ({row['kind']}) was begun while nobody knew what had come of {other['id']}"
+
+
+def _is_alike(one: Row, other: Row) -> bool:
+    return one["id"] != other["id"] and all(
+        one[column] == other[column] for column in ("payment_id", "kind", "amount_minor")
+    )
 
 
 def _every_event_is_told(settled: Settled) -> Iterator[str]:

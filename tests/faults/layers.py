@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+import catching
 import matrix
 import notice_orders
 import races
@@ -14,7 +15,7 @@ CRASHES_IN_CI = 3_000
 ROUNDS, ROUNDS_IN_CI = 200, 4
 DUPLICATED_ORDERS, DUPLICATED_ORDERS_IN_CI = 2_000, 300
 
-WORKS: dict[str, Work] = {"crash": matrix.run, "race": races.run, "notices": notice_orders.run}
+WORKS: dict[str, Work] = {"crash": matrix.run, "race": races.run, "notices": notice_orders.run, "planted": catching.run}
 """What a lane does for each kind of job."""
 
 
@@ -25,7 +26,7 @@ def _crashes(lanes: Lanes, report: Report, asked: argparse.Namespace) -> None:
 
 def _races(lanes: Lanes, report: Report, asked: argparse.Namespace) -> None:
     rounds = ROUNDS if asked.full else ROUNDS_IN_CI
-    jobs = [job for job in races.jobs(_databases(asked), rounds) if asked.only in job["run"]]
+    jobs = [job for job in races.jobs(_databases(asked), rounds) if matrix.is_named(job["run"], asked.only)]
     _all(lanes, report, f"races of {races.CLIENTS} processes", jobs, sum(job["rounds"] for job in jobs), asked)
     report.rows[-1].what = f"{len(races.RACES)} races"
 
@@ -37,6 +38,13 @@ def _notices(lanes: Lanes, report: Report, asked: argparse.Namespace) -> None:
     total = (len(notice_orders.ORDERS) + duplicated) * (len(_databases(asked)) if asked.full else 1)
     _all(lanes, report, "notices and the answer", jobs, total, asked)
     report.rows[-1].what = f"all {len(notice_orders.ORDERS)} orders, and {duplicated:,} with repetitions"
+
+
+def _planted(lanes: Lanes, report: Report, asked: argparse.Namespace) -> None:
+    jobs = catching.jobs(report.seed, asked.databases, full=asked.full)
+    jobs = [job for job in jobs if matrix.is_named(job["run"], asked.only)]
+    _all(lanes, report, "planted bugs", jobs, len(jobs), asked)
+    report.rows[-1].what = f"{len(catching.BUGS)} mistakes, each in a copy of the code, and the code without them"
 
 
 def _all(
@@ -56,6 +64,7 @@ LAYERS: dict[str, Callable[[Lanes, Report, argparse.Namespace], None]] = {
     "crashes": _crashes,
     "races": _races,
     "notices": _notices,
+    "planted": _planted,
 }
 
 
@@ -63,7 +72,7 @@ def prove(lanes: Lanes, report: Report, asked: argparse.Namespace) -> None:
     """Every layer, or those that were asked for, or one run again."""
     if asked.run is not None:
         kind = next((kind for kind in WORKS if asked.run.startswith(f"{kind}:")), "crash")
-        job = {"kind": kind, "run": asked.run.removeprefix(f"{kind}:")}
+        job = {"kind": kind, "run": asked.run.removeprefix(f"{kind}:"), "seed": report.seed}
         _all(lanes, report, "one run again", [job], 1, asked)
         return
     names = asked.layers.split(",") if asked.layers else list(LAYERS)

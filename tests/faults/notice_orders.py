@@ -4,6 +4,7 @@ import itertools
 import json
 import random
 import threading
+from concurrent.futures import Future
 from typing import Any
 
 import acts
@@ -101,7 +102,7 @@ def _play(stage: Stage, plans: list[list[int]], tell: Tell) -> None:
         for message in plan:
             if message == ANSWER:
                 gate.open()
-                capture.join(WAITS_AT_MOST_SECONDS)
+                capture.result(WAITS_AT_MOST_SECONDS)
             else:
                 _deliver(stage, letters[message])
         stage.settle()
@@ -129,10 +130,18 @@ class _Gate:
         self._open.set()
 
 
-def _begin_capture(stage: Stage, things: Things, gate: _Gate) -> threading.Thread:
+def _begin_capture(stage: Stage, things: Things, gate: _Gate) -> Future[object]:
+    """The provider has said that it succeeded: whatever else comes before its answer, the client is told no error."""
     gate.close()
-    capture = threading.Thread(target=acts.capture("40.00"), args=(stage, things), daemon=True)
-    capture.start()
+    capture: Future[object] = Future()
+
+    def call() -> None:
+        try:
+            capture.set_result(acts.capture("40.00")(stage, things))
+        except BaseException as error:
+            capture.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
     if not gate.arrived.wait(WAITS_AT_MOST_SECONDS):
         raise TimeoutError("the provider has not answered")
     return capture

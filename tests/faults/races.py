@@ -10,7 +10,7 @@ from typing import Any
 
 import acts
 import beginnings
-from children import Tell, begin_child, in_a_child, waited_for
+from children import ACCIDENT, Tell, begin_child, in_a_child, waited_for
 from databases import Tables
 from stage import Stage, Things
 from theatre import Theatre
@@ -48,9 +48,16 @@ def _payment(tables: Tables, things: Things) -> dict[str, Any]:
 def _all_is(column: str) -> Expected:
     def expected(tables: Tables, things: Things) -> str | None:
         amount = _payment(tables, things)[column]
-        return None if amount == 10_000 else f"{things['payment']} has {column} {amount} of 10000"
+        if amount != 10_000:
+            return f"{things['payment']} has {column} {amount} of 10000"
+        asked_in_vain = sum(_has_failed(row, things) for row in tables["operations"])
+        return f"the provider had to refuse {asked_in_vain} that we should have refused" if asked_in_vain else None
 
     return expected
+
+
+def _has_failed(operation: dict[str, Any], things: Things) -> bool:
+    return operation["payment_id"] == things["payment"] and operation["status"] == "failed"
 
 
 def _one_capture_of_40(tables: Tables, things: Things) -> str | None:
@@ -209,7 +216,7 @@ class _Client:
         while b"\n" not in self._rest:
             data = os.read(self._answers, 65_536)
             if not data:
-                return ["a client has ended in the middle of a round"]
+                return [f"{ACCIDENT}a client has ended in the middle of a round"]
             self._rest += data
         line, _, self._rest = self._rest.partition(b"\n")
         told: list[str] = json.loads(line)
@@ -229,7 +236,8 @@ def _played(stage: Stage, act: Client, order: dict[str, Any], number: int) -> li
         act(stage, order["things"] | {"client": str(number)})
     except KassaError as error:
         # Whoever came too late is told so.
-        return [f"a client was told {type(error).__name__}: {error}"] if isinstance(error, InternalError) else []
+        is_ours = isinstance(error, InternalError)
+        return [f"{ACCIDENT}a client was told {type(error).__name__}: {error}"] if is_ours else []
     except Exception as error:
-        return [f"a client was told {type(error).__name__}: {error}"]
+        return [f"{ACCIDENT}a client was told {type(error).__name__}: {error}"]
     return []

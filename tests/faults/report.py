@@ -1,9 +1,10 @@
 """What the run has come to: a line while it works, and a table at its end."""
 
+import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,17 @@ class Row:
 
 
 @dataclass
+class Planted:
+    """What came of a planted bug, or of a copy of the code in which nothing is planted."""
+
+    name: str
+    is_control: bool
+    tried: int
+    caught_by: str | None
+    caught_in: str
+
+
+@dataclass
 class Report:
     """Everything that is told in the end."""
 
@@ -30,9 +42,9 @@ class Report:
     seed: int
     rows: list[Row] = field(default_factory=list)
     violations: list[tuple[str, list[str]]] = field(default_factory=list)
-    bugs: list[tuple[str, str]] = field(default_factory=list)
+    planted: list[Planted] = field(default_factory=list)
     mistakes: list[str] = field(default_factory=list)
-    """What is wrong with the proof itself: a point that nobody killed, a verb in no scenario, a bug not caught."""
+    """What is wrong with the proof itself: a point that nobody killed, a verb in no scenario."""
 
     @property
     def is_good(self) -> bool:
@@ -45,6 +57,8 @@ class Report:
         began = told = time.monotonic()
         for result in results:
             row.runs += result.get("runs", 1)
+            if "planted" in result:
+                self.planted.append(Planted(**result["planted"]))
             if result.get("violations"):
                 row.violations += 1
                 self._violated(result)
@@ -81,19 +95,29 @@ class Report:
         lines += [
             f"| {row.layer} | {row.runs:,} | {row.what} | {row.violations} | {row.seconds:,.0f} |" for row in self.rows
         ]
-        caught = sum(1 for _, by in self.bugs if by)
-        if self.bugs:
-            lines += ["", f"Planted bugs: {caught} of {len(self.bugs)} caught.", ""]
-            lines += ["| planted bug | caught by |", "|---|---|"]
-            lines += [f"| {bug} | {by or '**nobody**'} |" for bug, by in self.bugs]
+        lines += self._planted_bugs() if self.planted else []
         lines += ["", f"Seed {self.seed}; violations: {len(self.violations)}."]
         lines += [f"- NOT PROVEN: {sentence}" for sentence in self.mistakes]
         lines += [f"- `{name}`: {'; '.join(sentences)}" for name, sentences in self.violations[:MOST_SHOWN]]
         return "\n".join(lines) + "\n"
 
+    def _planted_bugs(self) -> list[str]:
+        bugs = [each for each in self.planted if not each.is_control]
+        controls = [each for each in self.planted if each.is_control]
+        caught = sum(1 for bug in bugs if bug.caught_by)
+        lines = ["", f"Planted bugs: {caught} of {len(bugs)} caught.", ""]
+        lines += ["| planted bug | caught by | in | after runs |", "|---|---|---|---:|"]
+        lines += [
+            f"| {bug.name} | {bug.caught_by or '**nobody**'} | {bug.caught_in and f'`{bug.caught_in}`'} | {bug.tried:,} |"
+            for bug in bugs
+        ]
+        runs = sum(control.tried for control in controls)
+        return [*lines, "", f"A copy in which nothing is planted was run {runs:,} times in the same way."]
+
     def write(self, path: Path | None) -> None:
-        """Say it, and keep it where that was asked for."""
+        """Say it, and keep it where that was asked for; in a file that ends with .json as data."""
         print(f"\n{self.markdown()}", flush=True)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self.markdown(), encoding="utf-8")
+            text = json.dumps(asdict(self)) if path.suffix == ".json" else self.markdown()
+            path.write_text(text, encoding="utf-8")

@@ -48,6 +48,7 @@ from beginnings import (
     a_cart,
     a_case,
     a_collection,
+    a_compared_payment,
     a_day_later,
     a_day_to_compare,
     a_dearer_cart,
@@ -72,6 +73,8 @@ from beginnings import (
     a_wait_that_ended_a_moment_ago,
     an_action,
     an_authorization,
+    hidden_at_first,
+    hidden_for_good,
     in_doubt,
     money_for_nothing,
     nothing,
@@ -173,6 +176,13 @@ scenario("initiate, declined", a_collection, initiate("initiate_declined"), _CRE
 scenario("initiate after a decline", a_decline, initiate(), _CREATE_SESSION, hook="cancel")
 scenario("replace a session", a_session(), replace_session, _CREATE_SESSION, hook="cancel")
 scenario("replace a session that waits", an_action("challenge"), replace_session, _CREATE_SESSION, hook="cancel")
+scenario(
+    "replace a session in doubt",
+    in_doubt(a_session(), complete, "authorize"),
+    replace_session,
+    _CREATE_SESSION,
+    hook="authorize",
+)
 scenario("update a session", a_dearer_cart, update_session, "update_payment_session", hook="update")
 scenario("delete a session", a_session(), delete_session, "delete_payment_session", hook="cancel")
 scenario("authorize without a cart", a_session_of_no_cart, authorize, "authorize_payment_session", hook="authorize")
@@ -251,6 +261,19 @@ scenario(
     _WORK,
     hook="look_up",
 )
+scenario(
+    "capture what is not found at first",
+    hidden_at_first(a_payment()),
+    capture("40.00"),
+    _CAPTURE,
+    hook="capture",
+)
+scenario(
+    "recover what nobody can find out",
+    hidden_for_good(a_day_later(in_doubt(a_compared_payment, capture("40.00"), "capture"))),
+    work,
+    _WORK,
+)
 scenario("recover a session that was replaced", a_replaced_session, work, _WORK, hook="initiate")
 scenario("recover a wait that ended", a_wait_that_ended(), work, _WORK, hook="look_up")
 scenario("recover a wait after the order", a_wait_that_ended("5.000", "KWD"), work, _WORK, hook="look_up")
@@ -270,6 +293,7 @@ scenario(
     "resolve_operation",
 )
 scenario("receive a notice", told(a_wait_that_ended_a_moment_ago), receive, "receive_notice")
+scenario("receive a notice of a capture elsewhere", told(a_capture_elsewhere), receive, "receive_notice")
 scenario("apply a notice of a wait that ended", received(a_wait_that_ended_a_moment_ago), apply_notice, "apply_notice")
 scenario("apply a notice of a capture elsewhere", received(a_capture_elsewhere), apply_notice, "apply_notice")
 scenario("apply a notice of a dispute", received(a_dispute), apply_notice, "apply_notice")
