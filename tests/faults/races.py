@@ -70,6 +70,16 @@ def _one_order(tables: Tables, things: Things) -> str | None:
     return None if len(orders) == 1 else f"{things['cart']} has {len(orders)} orders"
 
 
+def _nothing_stands(tables: Tables, things: Things) -> str | None:
+    standing = [
+        row["id"]
+        for row in tables["payments"]
+        if row["payment_collection_id"] == things["collection"] and row["canceled_at"] is None
+    ]
+    orders = [row["id"] for row in tables["orders"] if row["cart_id"] == things["cart"]]
+    return f"{things['cart']} is paid in part: {standing + orders} stand" if standing or orders else None
+
+
 def _one_session(tables: Tables, things: Things) -> str | None:
     live = [
         row["id"]
@@ -130,6 +140,8 @@ RACES = {
     "capture and cancel": Race(beginnings.a_payment(), (acts.capture(), acts.cancel), _taken_or_released),
     "notice and response": Race(_capture_with_a_late_answer, (_capture_40_once,), _one_capture_of_40),
     "complete and complete": Race(beginnings.a_session(), (_order_of,), _one_order),
+    "complete and complete a split payment": Race(beginnings.a_plan(), (_order_of,), _one_order),
+    "complete and complete what is declined in part": Race(beginnings.a_plan("decline"), (_order_of,), _nothing_stands),
     "session and session": Race(
         beginnings.a_collection, (_new_session("pp_simulator_keyed"), _new_session("pp_system_default")), _one_session
     ),

@@ -246,7 +246,7 @@ def test_a_look_up_that_is_overtaken_by_a_cancellation_does_not_undo_it(timed: S
     apply_all(timed.engine, older)
     after = timed.engine.retrieve_payment_session(session.id)
     assert (after.status, after.action) == (SessionStatus.CANCELED, None)
-    assert timed.collection_of(cart).live_session is None
+    assert timed.collection_of(cart).live_sessions == ()
 
 
 def test_a_session_of_which_the_provider_never_told_an_id_is_for_a_person_after_the_last_check(
