@@ -36,6 +36,8 @@ def main() -> int:
             os.environ["KASSA_TEST_PG_URL"] = server.url
         lanes = stack.enter_context(running_lanes(asked.lanes, databases, server, layers.WORKS))
         layers.prove(lanes, report, asked)
+    if not any(row.runs for row in report.rows):
+        report.mistake("nothing was run: no run has what --only says in its name")
     report.write(asked.report)
     return 0 if report.is_good else 1
 
