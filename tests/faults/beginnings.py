@@ -126,7 +126,7 @@ def a_day_later(prepare: Prepare) -> Prepare:
 
     def prepare_later(stage: Stage) -> Things:
         things = prepare(stage)
-        stage.clock.forward(hours=23)
+        stage.clock.forward(hours=25)
         stage.simulator.control.forget_keys()
         return things
 

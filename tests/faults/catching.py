@@ -19,9 +19,12 @@ from lanes import Job, Told
 from planted import BUGS, SOURCES, Bug, Misplanted, plant
 from theatre import Theatre
 
-RUNS = {"crashes": 150, "notices": 5}
+RUNS = {"crashes": 600, "notices": 10}
 RUNS_IN_FULL = {"crashes": 3_000, "notices": 102}
 """Without a violation in so many, a bug is not caught.  The races of a layer are always all run."""
+
+RUNS_OF_CONTROL = {"crashes": 200, "notices": 10}
+"""As most bugs need fewer by far."""
 
 TAKES_AT_MOST_SECONDS = 1_800
 CONTROL = "nothing, in the layer "
@@ -64,8 +67,8 @@ def _command(bug: Bug | None, job: Job) -> list[str]:
     command = [sys.executable, str(Path(__file__).parent), "--lanes", "1", "--layers", layer]
     command += ["--seed", str(job.get("seed", 0)), "--databases", job.get("databases", "sqlite,postgresql")]
     full = job.get("full", False)
-    runs = (RUNS_IN_FULL if full else RUNS).get(layer)
-    command += [] if runs is None else ["--runs", str(runs)]
+    runs = RUNS_IN_FULL if full else RUNS_OF_CONTROL if bug is None else RUNS
+    command += ["--runs", str(runs[layer])] if layer in runs else []
     named = {each.only for each in BUGS if each.layer == layer} if bug is None else {bug.only}
     for text in () if full else sorted(named):
         command += ["--only", text]

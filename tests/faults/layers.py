@@ -44,6 +44,8 @@ def _planted(lanes: Lanes, report: Report, asked: argparse.Namespace) -> None:
     jobs = catching.jobs(report.seed, asked.databases, full=asked.full)
     jobs = [job for job in jobs if matrix.is_named(job["run"], asked.only)]
     _all(lanes, report, "planted bugs", jobs, len(jobs), asked)
+    names = [job["run"] for job in jobs]
+    report.planted.sort(key=lambda each: names.index(each.name))
     report.rows[-1].what = f"{len(catching.BUGS)} mistakes, each in a copy of the code, and the code without them"
 
 
