@@ -9,7 +9,7 @@ from kassa.config import parse
 from kassa.engine import Engine
 from kassa.opening import assemble
 
-from ..conftest import CASH
+from ..conftest import CASH, Clock
 
 DRIVER = '''
 import json
@@ -132,6 +132,26 @@ def test_a_total_that_changed_is_not_paid_with_the_old_amount(folder: Path) -> N
     (folder / "basket-7").write_text("99.00")
     with pytest.raises(Conflict, match=r"99\.00 EUR is owed now; update it"):
         engine.complete_cart("basket-7")
+    engine.close()
+
+
+def test_a_paid_cart_that_cannot_be_ordered_is_tried_again_ever_more_rarely_and_ordered_when_it_can_be(
+    folder: Path, clock: Clock
+) -> None:
+    (folder / "basket-7").write_text("12.50")
+    engine = assemble(parse(CONFIGURATION), clock=clock)
+    collection = engine.create_payment_collection("basket-7")
+    engine.authorize_payment_session(engine.create_payment_session(collection.id, CASH).id)
+    (folder / "basket-7").write_text("99.00")
+    for _ in range(3 * 24 * 6):
+        clock.forward(minutes=10)
+        engine.work()
+    alarms = [event for event in engine.list_events(collection.id) if event.name == "kassa.alarm.not_completed"]
+    assert 5 <= len(alarms) <= 25
+    (folder / "basket-7").write_text("12.50")
+    clock.forward(hours=6)
+    engine.work()
+    assert engine.retrieve_payment_collection(collection.id).order_id == "order-of-basket-7"
     engine.close()
 
 

@@ -11,10 +11,11 @@ from secrets import token_hex
 
 import pytest
 
-from kassa import Engine, InvalidData, Money, NotAllowed, StillProcessing
+from kassa import Engine, InvalidData, Money, NotAllowed, PaymentDeclined, StillProcessing
 from kassa.config import parse
 from kassa.model import Case, CaseKind, PaymentSession, Reconciliation
 from kassa.opening import assemble
+from kassa.transitions import OperationStatus, SessionStatus
 from kassa_sdk import InitiateRequest, Succeeded
 from kassa_simulator import SimulatorProvider
 from kassa_simulator.process import SimulatorProcess
@@ -206,6 +207,20 @@ def session_of(shop: Shop, cart_id: str) -> PaymentSession:
     """The one session of a cart."""
     (session,) = shop.engine.create_payment_collection(cart_id).sessions
     return session
+
+
+def test_a_preparation_that_was_declined_stays_so_when_the_provider_lists_it_as_declined(
+    timed: Shop, clock: Clock
+) -> None:
+    cart = timed.cart()
+    with pytest.raises(PaymentDeclined):
+        timed.session(cart, "initiate_declined")
+    clock.forward(hours=2)
+    worked_through(timed.engine)
+    (session,) = timed.collection_of(cart).sessions
+    (operation,) = timed.engine.list_operations(session.payment_collection_id)
+    assert (operation.status, session.status) == (OperationStatus.FAILED, SessionStatus.ERROR)
+    assert not any("alarm" in event.name for event in timed.engine.list_events(session.payment_collection_id))
 
 
 def test_the_days_are_compared_one_after_the_other_without_gap_or_overlap(timed: Shop, clock: Clock) -> None:

@@ -21,6 +21,9 @@ from kassa_sdk import Declined, Dispute, Manifest, Money, Movement, Outcome, Pay
 WAITS_FOR_WORD = (OperationStatus.PENDING, OperationStatus.REQUIRES_MORE, OperationStatus.UNKNOWN)
 """Where a definitive no of the provider ends an authorization; while a call is under way, its own answer counts."""
 
+OVER = ("declined", *doubt.CLOSED)
+"""The conditions of a payment by which nothing was promised, or nothing is any more."""
+
 
 def learn(world: World, connection: Connection, session: PaymentSession, facts: PaymentFacts) -> bool:
     """Merge everything that these facts say.  Returns whether they said anything new.
@@ -43,7 +46,7 @@ def is_doubtful(
     """Whether a message alone may be late or of an earlier try, so that the provider should be asked how it stands now."""
     if contradictions.about_payment(session, payment, facts) is not None:
         return False
-    if facts.condition in ("declined", *doubt.CLOSED):
+    if facts.condition in OVER:
         return True
     if session.status is SessionStatus.CANCELED and payment is None:
         return True
@@ -109,8 +112,11 @@ def _initiated(pupil: _Pupil) -> bool:
     if pupil.session.provider_reference is not None:
         return False
     begun = pupil.latest(OperationKind.INITIATE)
+    if begun is None or (begun.status is OperationStatus.FAILED and pupil.facts.condition in OVER):
+        # What was declined and is shown as such was not prepared after all.
+        return False
     facts = PaymentFacts(provider_reference=pupil.facts.provider_reference, our_reference=pupil.facts.our_reference)
-    return begun is not None and pupil.apply(begun, Succeeded(facts=facts))
+    return pupil.apply(begun, Succeeded(facts=facts))
 
 
 def _promised(pupil: _Pupil) -> bool:
@@ -224,7 +230,7 @@ def _fail_refund(pupil: _Pupil, payment: Payment, refund: Refund) -> bool:
 
 def _ended(pupil: _Pupil) -> bool:
     """Declined, canceled or expired."""
-    if pupil.facts.condition not in ("declined", *doubt.CLOSED):
+    if pupil.facts.condition not in OVER:
         return False
     payment = pupil.payment()
     if payment is not None:

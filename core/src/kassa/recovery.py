@@ -255,18 +255,17 @@ def _complete(world: World, collection: PaymentCollection) -> None:
     except Exception as error:
         _log.error("%s could not be completed, and is tried again: %s", collection.id, type(error).__name__)
         return
-    # The collection stays due; that it could not be completed is in the history for the operator.
-    world.database.transact(
-        lambda connection: events.append(
-            connection,
-            world.store_id,
-            collection.id,
-            "kassa.alarm.not_completed",
-            collection.id,
-            world.clock(),
-            {"cause": cause},
-        )
-    )
+    world.database.transact(lambda connection: _alarm_not_completed(world, connection, collection, cause))
+
+
+def _alarm_not_completed(world: World, connection: Connection, collection: PaymentCollection, cause: str) -> None:
+    """Tell the operator, and try again when as much time has passed once more, but not for ever more rarely."""
+    now = world.clock()
+    paid_at = max((payment.created_at for payment in collection.payments), default=now)
+    pause = min(max(LEASE, now - paid_at), doubt.LONGEST_PAUSE)
+    collections.postpone_completion(connection, collection.id, now + pause)
+    name, data = "kassa.alarm.not_completed", {"cause": cause}
+    events.append(connection, world.store_id, collection.id, name, collection.id, now, dict(data))
 
 
 def _decided(connection: Connection, operation: Operation, decision: Decision) -> Outcome:

@@ -21,6 +21,9 @@ _SET_AMOUNT = update(table).where(*_OWN).values(amount_minor=bindparam("minor"),
 _EXPECT = (
     update(table).where(table.c.id == bindparam("key"), table.c.cart_id.is_not(None)).values(due_at=bindparam("due"))
 )
+_POSTPONE = (
+    update(table).where(table.c.id == bindparam("key"), table.c.due_at.is_not(None)).values(due_at=bindparam("due"))
+)
 _DUE = (
     select(table)
     .where(table.c.due_at <= bindparam("now"))
@@ -101,6 +104,11 @@ def expect_completion(connection: Connection, collection_id: str, due_at: dateti
     None: there is nothing to place any more.
     """
     connection.execute(_EXPECT, {"key": collection_id, "due": due_at})
+
+
+def postpone_completion(connection: Connection, collection_id: str, due_at: datetime) -> None:
+    """Try again at this moment, unless there is nothing to place any more."""
+    connection.execute(_POSTPONE, {"key": collection_id, "due": due_at})
 
 
 def claim_due(
