@@ -11,6 +11,7 @@ class Effect:
     """One thing that happened at a provider."""
 
     provider: str
+    number: int
     type: str
     payment_id: str | None
     key: str | None
@@ -37,6 +38,16 @@ class Books:
             return [self._effect(json.loads(line)) for line in file.read().splitlines()]
 
     def _effect(self, told: dict[str, Any]) -> Effect:
-        names = ("type", "payment_id", "amount", "currency", "movement_id", "movement_status", "our_reference", "code")
+        names = (
+            "number",
+            "type",
+            "payment_id",
+            "amount",
+            "currency",
+            "movement_id",
+            "movement_status",
+            "our_reference",
+            "code",
+        )
         fields = {name: told.get(name) for name in names}
         return Effect(provider=self.provider, key=told.get("attempt_key"), **fields)  # type: ignore[arg-type]

@@ -87,10 +87,10 @@ Things = dict[str, str]
 """What a client remembers: the ids that it was given, as text."""
 
 
-def open_engine(url: str, clock: Clock, *, tells: bool = False) -> Engine:
+def open_engine(url: str, clock: Clock, *, tells: bool = False, settings: str = SETTINGS) -> Engine:
     """The shop's engine on this database, with a subscriber or without; the environment knows the rest."""
     os.environ["FAULTS_DATABASE"] = url
-    return assemble(parse(SETTINGS + (SUBSCRIBER if tells else "")), clock=clock)
+    return assemble(parse(settings + (SUBSCRIBER if tells else "")), clock=clock)
 
 
 @dataclass
@@ -155,16 +155,16 @@ class Stage:
 
     # What a worker does until everything is settled
 
-    def settle(self, within: timedelta | None = None) -> None:
+    def settle(self, within: timedelta | None = None, most_passes: int = MOST_PASSES) -> None:
         """Let the worker pass whenever something is due, until nothing is (within this time).  Raises NeverSettled."""
         end = None if within is None else self.clock.now + within
-        for _ in range(MOST_PASSES):
+        for _ in range(most_passes):
             due_at = self._next_due()
             if due_at is None or (end is not None and due_at > end):
                 return
             self.clock.now = max(self.clock.now, due_at + timedelta(seconds=1))
             self.engine.work()
-        raise NeverSettled(f"after {MOST_PASSES} passes of the worker something is still due: {self._what_is_due()}")
+        raise NeverSettled(f"after {most_passes} passes of the worker something is still due: {self._what_is_due()}")
 
     def _next_due(self) -> datetime | None:
         due = [moment for _, moment in self._due()]
