@@ -74,7 +74,8 @@ def prove(lanes: Lanes, report: Report, asked: argparse.Namespace) -> None:
     """Every layer, or those that were asked for, or one run again."""
     if asked.run is not None:
         kind = next((kind for kind in WORKS if asked.run.startswith(f"{kind}:")), "crash")
-        job = {"kind": kind, "run": asked.run.removeprefix(f"{kind}:"), "seed": report.seed}
+        job = {"kind": kind, "run": asked.run.removeprefix(f"{kind}:")}
+        job |= {"seed": report.seed, "databases": asked.databases}
         _all(lanes, report, "one run again", [job], 1, asked)
         return
     names = asked.layers.split(",") if asked.layers else list(LAYERS)

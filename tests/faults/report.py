@@ -111,8 +111,10 @@ class Report:
             f"| {bug.name} | {bug.caught_by or '**nobody**'} | {bug.caught_in and f'`{bug.caught_in}`'} | {bug.tried:,} |"
             for bug in bugs
         ]
-        runs = sum(control.tried for control in controls)
-        return [*lines, "", f"A copy in which nothing is planted was run {runs:,} times in the same way."]
+        if controls:
+            runs = sum(control.tried for control in controls)
+            lines += ["", f"A copy in which nothing is planted was run {runs:,} times in the same way."]
+        return lines
 
     def write(self, path: Path | None) -> None:
         """Say it, and keep it where that was asked for; in a file that ends with .json as data."""
