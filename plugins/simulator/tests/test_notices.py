@@ -207,6 +207,17 @@ def test_notices_are_delivered_by_themselves_from_the_moment_that_was_told(shop,
     assert [body["payment"]["id"] for body in bodies] == [payment_id] * 2
 
 
+def test_what_could_not_be_delivered_to_one_address_is_not_delivered_to_the_next(
+    own_simulator, shop_of, receiver, eventually
+):
+    simulator = own_simulator(webhook_url="http://127.0.0.1:9/nobody")
+    shop_of(simulator).captured()
+    simulator.control.set_webhook(receiver.url, automatic=True)
+    payment_id = shop_of(simulator).captured()
+    assert eventually(lambda: len(receiver.received) == 2)
+    assert {json.loads(raw.body)["payment"]["id"] for raw in receiver.received} == {payment_id}
+
+
 def test_a_server_that_is_started_with_a_webhook_delivers_by_itself(own_simulator, shop_of, receiver, eventually):
     shop_of(own_simulator(webhook_url=receiver.url)).captured()
     assert eventually(lambda: len(receiver.received) == 2)

@@ -92,8 +92,7 @@ class Control:
 
     def set_webhook(self, fields: Fields) -> Reply:
         """Where notices go, and whether they go by themselves."""
-        self._post_office.webhook_url = fields.optional_text("url")
-        self._post_office.is_automatic = fields.flag("automatic", False)
+        self._post_office.address(fields.optional_text("url"), is_automatic=fields.flag("automatic", False))
         return Reply.of(200, {})
 
     def write_notices(self, fields: Fields) -> Reply:
@@ -103,9 +102,12 @@ class Control:
 
     def deliver_notices(self, fields: Fields) -> Reply:
         """Deliver notices now, one after the other."""
-        if self._post_office.webhook_url is None:
+        address = self._post_office.webhook_url
+        if address is None:
             raise Refused(409, "no_webhook", "no address is known; set one with POST /control/webhook")
-        letters = [self._post_office.deliver(letter) for letter in self._post_office.letters(_selection(fields))]
+        letters = [
+            self._post_office.deliver(letter, address) for letter in self._post_office.letters(_selection(fields))
+        ]
         return Reply.of(200, {"notices": [letter.as_json() for letter in letters]})
 
 

@@ -85,10 +85,16 @@ class PostOffice:
     _something_happened: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
-        """From now on, deliver by itself what happens, as long as ``is_automatic``; what happened before is not sent."""
-        self._told_up_to = len(self.simulator.ledger.happenings)
+        """From now on, deliver by itself what happens, as long as ``is_automatic``."""
+        self.address(self.webhook_url, is_automatic=self.is_automatic)
         self.simulator.after_effect = self._something_happened.set
         threading.Thread(target=self._deliver_what_happens, name="notices", daemon=True).start()
+
+    def address(self, webhook_url: str | None, *, is_automatic: bool) -> None:
+        """Where notices go from now on, and whether by themselves; what happened before is not sent there by itself."""
+        with self.simulator.lock:
+            self.webhook_url, self.is_automatic = webhook_url, is_automatic
+            self._told_up_to = len(self.simulator.ledger.happenings)
 
     def letters(self, selection: NoticeSelection) -> list[Letter]:
         """The chosen notices, signed now (or ``age_seconds`` ago)."""
@@ -102,13 +108,9 @@ class PostOffice:
         timestamp = int(time.time() - selection.age_seconds)
         return [self._letter(happening, selection.twist, timestamp) for happening in chosen]
 
-    def deliver(self, letter: Letter) -> Letter:
+    def deliver(self, letter: Letter, webhook_url: str) -> Letter:
         """Send one notice; the same again, with the receiver's status."""
-        if self.webhook_url is None:
-            return letter
-        request = urllib.request.Request(
-            self.webhook_url, data=letter.body, headers=dict(letter.headers), method="POST"
-        )
+        request = urllib.request.Request(webhook_url, data=letter.body, headers=dict(letter.headers), method="POST")
         # Without the environment's proxies: the receiver is on this machine, or at the address that was told.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
@@ -161,16 +163,22 @@ class PostOffice:
         while True:
             self._something_happened.wait()
             self._something_happened.clear()
-            letters = self.letters(NoticeSelection(after=self._told_up_to))
-            self._told_up_to = len(self.simulator.ledger.happenings)
-            for letter in letters:
-                if self.is_automatic:
-                    self._deliver_with_patience(letter)
+            while (due := self._next()) is not None:
+                self._deliver_with_patience(*due)
 
-    def _deliver_with_patience(self, letter: Letter) -> None:
+    def _next(self) -> tuple[Letter, str] | None:
+        """The first notice that was not told yet, and its address; it counts as told."""
+        with self.simulator.lock:
+            for happening in self.simulator.ledger.happenings[self._told_up_to :]:
+                self._told_up_to = happening.effect.number
+                if self.is_automatic and self.webhook_url is not None and happening.effect.type not in _NOT_TOLD:
+                    return self._letter(happening, NoticeTwist.TRUE, int(time.time())), self.webhook_url
+        return None
+
+    def _deliver_with_patience(self, letter: Letter, webhook_url: str) -> None:
         for pause_seconds in _PAUSES_BEFORE_TRIES_SECONDS:
             time.sleep(pause_seconds)
-            if self.deliver(letter).status in _ACCEPTED:
+            if webhook_url != self.webhook_url or self.deliver(letter, webhook_url).status in _ACCEPTED:
                 return
 
 
