@@ -76,28 +76,34 @@ def test_the_rest_can_be_canceled_where_captures_are_many() -> None:
     assert cancelable(payment(100, captured=40), Portions.MULTIPLE) == Money(60, "EUR")
 
 
-def collection(*payments: Payment, session: SessionStatus | None = None) -> PaymentCollection:
+def session(status: SessionStatus, place: int | None = 0) -> PaymentSession:
+    """The session of a payment, or of none yet."""
+    return PaymentSession(
+        id="payses",
+        store_id="default",
+        payment_collection_id="pay_col",
+        place=place,
+        provider_id="pp",
+        amount=Money(100, "EUR"),
+        status=status,
+        provider_reference=None,
+        data={},
+        shopper=Shopper(),
+        action=None,
+        failure=None,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+def paid(payment: Payment, *, place: int | None = 0) -> PaymentCollection:
+    """A collection of 1.00 EUR with a payment."""
+    status = SessionStatus.CANCELED if payment.canceled == payment.amount else SessionStatus.AUTHORIZED
+    return collection(session(status, place), payments=(payment,))
+
+
+def collection(*sessions: PaymentSession, payments: tuple[Payment, ...] = ()) -> PaymentCollection:
     """A collection of 1.00 EUR."""
-    sessions = ()
-    if session is not None:
-        sessions = (
-            PaymentSession(
-                id="payses",
-                store_id="default",
-                payment_collection_id="pay_col",
-                place=0,
-                provider_id="pp",
-                amount=Money(100, "EUR"),
-                status=session,
-                provider_reference=None,
-                data={},
-                shopper=Shopper(),
-                action=None,
-                failure=None,
-                created_at=NOW,
-                updated_at=NOW,
-            ),
-        )
     return PaymentCollection(
         id="pay_col",
         store_id="default",
@@ -117,13 +123,17 @@ def collection(*payments: Payment, session: SessionStatus | None = None) -> Paym
 def test_a_collection_is_as_paid_as_its_amounts_say() -> None:
     told = {
         collection_status(collection()): CollectionStatus.NOT_PAID,
-        collection_status(collection(session=SessionStatus.PENDING)): CollectionStatus.AWAITING,
-        collection_status(collection(session=SessionStatus.ERROR)): CollectionStatus.FAILED,
-        collection_status(collection(payment(40))): CollectionStatus.PARTIALLY_AUTHORIZED,
-        collection_status(collection(payment(100))): CollectionStatus.AUTHORIZED,
-        collection_status(collection(payment(100, captured=40))): CollectionStatus.PARTIALLY_CAPTURED,
-        collection_status(collection(payment(100, captured=100))): CollectionStatus.COMPLETED,
-        collection_status(collection(payment(100, canceled=100))): CollectionStatus.CANCELED,
+        collection_status(collection(session(SessionStatus.PENDING))): CollectionStatus.AWAITING,
+        collection_status(collection(session(SessionStatus.ERROR))): CollectionStatus.FAILED,
+        collection_status(paid(payment(40))): CollectionStatus.PARTIALLY_AUTHORIZED,
+        collection_status(paid(payment(100))): CollectionStatus.AUTHORIZED,
+        collection_status(paid(payment(100, captured=40))): CollectionStatus.PARTIALLY_CAPTURED,
+        collection_status(paid(payment(100, captured=100))): CollectionStatus.COMPLETED,
+        collection_status(paid(payment(100, canceled=100))): CollectionStatus.CANCELED,
     }
     assert all(found is expected for found, expected in told.items())
     assert set(told) == set(CollectionStatus)
+
+
+def test_money_that_is_given_back_pays_nothing() -> None:
+    assert collection_status(paid(payment(100, captured=100), place=None)) is CollectionStatus.CANCELED

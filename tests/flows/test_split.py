@@ -27,12 +27,18 @@ from kassa_simulator.process import SimulatorProcess
 from kassa_simulator.server.faults import Fault
 
 from ..conftest import CARDS, CASH, Clock, Shop
+from .test_at_once import at_once
 
 
 def part(amount: str, scenario: str = "approve", provider: str = CARDS) -> PlannedSession:
     """One session of a plan, in euros."""
     data = {"scenario": scenario} if provider == CARDS else {}
     return PlannedSession(provider_id=provider, amount=Money.parse(amount, "EUR"), data=data)
+
+
+def dinars(amount: str, scenario: str = "approve") -> PlannedSession:
+    """One session of a plan in Kuwait, where orders need not wait for this provider."""
+    return PlannedSession(provider_id=CARDS, amount=Money.parse(amount, "KWD"), data={"scenario": scenario})
 
 
 def planned(shop: Shop, cart: Cart, *parts: PlannedSession) -> tuple[PaymentSession, ...]:
@@ -382,6 +388,92 @@ def test_a_part_whose_giving_back_is_not_answered_is_given_back_by_the_worker(ti
     work_for(timed, clock, 15)
     assert held(timed, parts) == ["canceled", "declined"]
     assert timed.engine.list_cases() == ()
+
+
+# Beside others, and beside orders
+
+
+def test_of_two_who_plan_differently_at_once_at_most_one_plan_stands_and_pays(shop: Shop) -> None:
+    cart = shop.cart("50.00")
+    collection = shop.collection_of(cart)
+    plans = [part("20.00"), part("30.00")], [part("10.00"), part("40.00")]
+    turns = iter(plans * 4)
+    at_once(lambda: shop.engine.plan_payment_sessions(collection.id, next(turns)), clients=8)
+    last = planned(shop, cart, *plans[0])
+    assert isinstance(shop.engine.complete_cart(cart.id), OrderPlaced)
+    assert held(shop, last) == ["authorized", "authorized"]
+    given_up = [each for each in shop.collection_of(cart).sessions if not each.is_live and each.provider_reference]
+    assert set(held(shop, given_up)) <= {"canceled"}
+
+
+def test_of_many_who_complete_at_once_a_split_that_is_declined_nothing_is_left_standing(
+    timed: Shop, clock: Clock
+) -> None:
+    cart = timed.cart("50.00")
+    parts = planned(timed, cart, part("20.00"), part("30.00", "decline"))
+    at_once(lambda: timed.engine.complete_cart(cart.id), clients=8)
+    work_for(timed, clock, 120)
+    assert held(timed, parts) == ["canceled", "declined"]
+    assert timed.engine.list_orders() == ()
+    assert timed.engine.list_operations_in_doubt() == ()
+
+
+def test_an_order_that_waits_for_one_part_keeps_the_others_when_that_part_fails(timed: Shop, clock: Clock) -> None:
+    cart = timed.cart("5.000", "KWD")
+    first, late = planned(timed, cart, dinars("2.000"), dinars("3.000", "pending"))
+    waiting = timed.engine.complete_cart(cart.id)
+    assert isinstance(waiting, OrderPlaced)
+    assert not waiting.is_paid
+    timed.simulator.control.do("decline", late.provider_reference or "")
+    clock.forward(days=3)
+    work_for(timed, clock, 120)
+    assert held(timed, [first, late]) == ["authorized", "declined"]
+    kept, _ = planned(timed, cart, dinars("2.000"), dinars("3.000"))
+    paid = timed.engine.complete_cart(cart.id)
+    assert isinstance(paid, OrderPlaced)
+    assert (paid.order_id, paid.is_paid, kept.id) == (waiting.order_id, True, first.id)
+    assert len(timed.engine.list_orders()) == 1
+
+
+def test_an_order_that_waits_for_one_part_is_paid_when_that_part_comes(timed: Shop, clock: Clock) -> None:
+    cart = timed.cart("5.000", "KWD")
+    _first, late = planned(timed, cart, dinars("2.000"), dinars("3.000", "pending"))
+    timed.engine.complete_cart(cart.id)
+    timed.simulator.control.do("settle", late.provider_reference or "")
+    clock.forward(days=3)
+    work_for(timed, clock, 10)
+    (order,) = timed.engine.list_orders()
+    assert order.is_paid
+
+
+def test_money_that_is_given_back_counts_for_nothing_in_how_far_a_collection_is_paid(shop: Shop) -> None:
+    cart = shop.cart("50.00")
+    planned(shop, cart, part("20.00", "immediate_sale"), part("30.00", "decline"))
+    assert isinstance(shop.engine.complete_cart(cart.id), Refused)
+    planned(shop, cart, part("20.00"), part("30.00"))
+    assert isinstance(shop.engine.complete_cart(cart.id), OrderPlaced)
+    assert collection_status(shop.collection_of(cart)) is CollectionStatus.AUTHORIZED
+    shop.engine.capture_payment(shop.collection_of(cart).payments[-1].id)
+    assert collection_status(shop.collection_of(cart)) is CollectionStatus.PARTIALLY_CAPTURED
+
+
+def test_money_for_what_the_cart_came_to_before_it_changed_is_given_back_after_an_hour(
+    timed: Shop, clock: Clock
+) -> None:
+    cart = timed.cart("50.00")
+    session = timed.session(cart)
+    dearer = NewItem(title="A dearer thing", quantity=1, unit_price=Money.parse("60.00", "EUR"))
+    timed.engine.replace_cart_items(cart.id, [dearer])
+    assert timed.collection_of(cart).amount == dearer.unit_price
+    # The shopper pays on the provider's own page, for what was owed before.
+    timed.simulator.control.do("settle", session.provider_reference or "")
+    clock.forward(hours=2)
+    timed.engine.reconcile(CARDS)
+    work_for(timed, clock, 50)
+    assert held(timed, [session]) == ["authorized"]
+    work_for(timed, clock, 30)
+    assert held(timed, [session]) == ["canceled"]
+    assert timed.engine.list_orders() == ()
 
 
 # A split of what no cart stands behind

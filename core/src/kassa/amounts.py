@@ -39,10 +39,12 @@ def _remaining(whole: Money, used: Money, portions: Portions) -> Money:
 
 
 def collection_status(collection: PaymentCollection) -> CollectionStatus:
-    """How far the collection is paid."""
+    """How far the collection is paid.  Surplus money, and what is given back, pays nothing of it."""
     currency = collection.amount.currency
-    captured = Money.total((payment.captured for payment in collection.payments), currency)
-    promised = Money.total((payment.amount - payment.canceled for payment in collection.payments), currency)
+    places = {session.id for session in collection.sessions if session.place is not None}
+    paying = [payment for payment in collection.payments if payment.payment_session_id in places]
+    captured = Money.total((payment.captured for payment in paying), currency)
+    promised = Money.total((payment.amount - payment.canceled for payment in paying), currency)
     if collection.payments and not promised:
         return _unpaid(collection) if collection.live_sessions else CollectionStatus.CANCELED
     if captured:

@@ -96,7 +96,7 @@ def _leave_one(world: World, connection: Connection, part: PaymentSession) -> Ca
     assert payment is not None, "a part that is promised has a payment"
     without_place = part.model_copy(update={"place": None})
     sessions.move(connection, without_place, SessionStatus.CANCELED, now)
-    cause = f"{part.amount} of a split payment stands, and the rest did not come"
+    cause = f"{part.amount} is promised, and what is owed beside it did not come"
     case = stored_cases.about(part, CaseKind.INCOMPLETE, payment.id, cause, now, part.amount)
     stored_cases.open_case(connection, case, due_at=now + LEASE, raises_alarm=False)
     return case
