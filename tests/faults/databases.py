@@ -80,7 +80,10 @@ class PostgresqlDatabases:
     def __init__(self, url: str) -> None:
         self.url = url
         _prepare(url)
-        self._connection = psycopg.connect(url, autocommit=True, row_factory=psycopg.rows.dict_row)
+        # Without prepared statements: forked children use it too, one after the other, and know nothing of each other.
+        self._connection = psycopg.connect(
+            url, autocommit=True, row_factory=psycopg.rows.dict_row, prepare_threshold=None
+        )
         # History is append-only by triggers, which do not fire for a replica.
         self._connection.execute("SET session_replication_role = replica")
         self._connection.execute("SET synchronous_commit = off")

@@ -8,6 +8,7 @@ import catching
 import matrix
 import notice_orders
 import races
+import random_stories
 from lanes import Lanes, Work
 from report import Report
 
@@ -15,7 +16,15 @@ CRASHES_IN_CI = 3_000
 ROUNDS, ROUNDS_IN_CI = 200, 4
 DUPLICATED_ORDERS, DUPLICATED_ORDERS_IN_CI = 2_000, 300
 
-WORKS: dict[str, Work] = {"crash": matrix.run, "race": races.run, "notices": notice_orders.run, "planted": catching.run}
+STORIES, STORIES_IN_CI = 200, 20
+
+WORKS: dict[str, Work] = {
+    "crash": matrix.run,
+    "race": races.run,
+    "notices": notice_orders.run,
+    "stories": random_stories.run,
+    "planted": catching.run,
+}
 """What a lane does for each kind of job."""
 
 
@@ -38,6 +47,13 @@ def _notices(lanes: Lanes, report: Report, asked: argparse.Namespace) -> None:
     total = (len(notice_orders.ORDERS) + duplicated) * (len(_databases(asked)) if asked.full else 1)
     _all(lanes, report, "notices and the answer", jobs, total, asked)
     report.rows[-1].what = f"all {len(notice_orders.ORDERS)} orders, and {duplicated:,} with repetitions"
+
+
+def _stories(lanes: Lanes, report: Report, asked: argparse.Namespace) -> None:
+    stories = asked.runs or (STORIES if asked.full else STORIES_IN_CI)
+    jobs = list(random_stories.jobs(_databases(asked), stories, report.seed))
+    _all(lanes, report, "random stories", jobs, len(jobs) * random_stories.STORIES_A_JOB, asked)
+    report.rows[-1].what = f"{random_stories.STEPS} steps each: verbs, faults, notices, deaths, people"
 
 
 def _planted(lanes: Lanes, report: Report, asked: argparse.Namespace) -> None:
@@ -66,6 +82,7 @@ LAYERS: dict[str, Callable[[Lanes, Report, argparse.Namespace], None]] = {
     "crashes": _crashes,
     "races": _races,
     "notices": _notices,
+    "stories": _stories,
     "planted": _planted,
 }
 

@@ -19,7 +19,7 @@ from people import decide_by_the_books
 from stage import NeverSettled
 from story import KEYS, Ground, Likely, Story, provider_of, wire_id
 
-from kassa import Money, NewItem
+from kassa import Money, NewItem, PlannedSession
 from kassa_simulator.control import NoticeSelection, NoticeTwist, WrittenNotice
 from kassa_simulator.server.calls import Operation
 from kassa_simulator.server.control import Deed
@@ -82,8 +82,12 @@ Trouble = Fault | str | None
 
 places, parts = st.integers(0, 4), st.sampled_from(PARTS)
 providers, simulated = st.sampled_from(PROVIDERS), st.sampled_from(SIMULATED)
+Plan = tuple[str, str]
+"""A part of a split payment: its provider, and what happens there."""
+
 troubles = st.sampled_from([*[None] * 12, *FAULTS[:-1], *POINTS])
 scripts, keys = st.sampled_from(SCRIPTS), st.sampled_from([*[None] * 4, *CLIENT_KEYS])
+plans = st.tuples(providers, scripts)
 
 
 class Machine(RuleBasedStateMachine):
@@ -92,7 +96,6 @@ class Machine(RuleBasedStateMachine):
     def __init__(self, ground: Ground) -> None:
         super().__init__()
         self.story = Story(ground)
-        self.is_broken = False
         self.told_of: set[tuple[str, str]] = set()
         """The events of the providers of which a notice has come."""
         self.misled: set[str] = set()
@@ -136,6 +139,22 @@ class Machine(RuleBasedStateMachine):
         answer = self.story.ask("create_custom_payment_collection", region_id="eu", amount=amount)
         if answer is not None:
             self._open_a_session_in(answer.value.id, provider, script, key)
+
+    @rule(cart=places, first=plans, second=plans, trouble=troubles, completes=st.booleans())
+    def split(self, cart: int, first: Plan, second: Plan, trouble: Trouble, completes: bool) -> None:
+        row = self.story.newest("carts", cart)
+        if row is None:
+            return
+        answer = self.story.ask("create_payment_collection", cart_id=row["id"])
+        if answer is None or answer.error is not None:
+            return
+        self._cause(first[0], trouble, "initiate")
+        amount: Money = answer.value.amount
+        part = Money(amount.minor // 3, amount.currency)
+        planned = [_planned(first, part), _planned(second, amount - part)]
+        self.story.ask("plan_payment_sessions", payment_collection_id=answer.value.id, planned=planned)
+        if completes:
+            self.story.ask("complete_cart", cart_id=row["id"])
 
     @rule(session=places, trouble=troubles)
     def update_a_session(self, session: int, trouble: Trouble) -> None:
@@ -292,7 +311,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def nothing_is_wrong(self) -> None:
         now = self.story.now
-        _require(violations_at_any_moment(now) + self.story.told.untrue(now))
+        self._require(violations_at_any_moment(now) + self.story.told.untrue(now))
 
     def teardown(self) -> None:
         """The end of the story, and what must be then."""
@@ -314,11 +333,11 @@ class Machine(RuleBasedStateMachine):
         self._settle()
         self._require_all_well()
         left = [f"{row['id']} ({row['kind']}) is {row['status']} at the end" for row in self._in_doubt()]
-        _require(left)
+        self._require(left)
 
     def _require_all_well(self) -> None:
         now = self.story.now
-        _require(violations(now) + self.story.told.untrue(now))
+        self._require(violations(now) + self.story.told.untrue(now))
 
     def _settle(self) -> None:
         """Time passes, and every notice comes, until there is nothing to do and nothing to tell."""
@@ -327,7 +346,7 @@ class Machine(RuleBasedStateMachine):
             try:
                 self.story.settle()
             except NeverSettled as never:
-                _require([str(never)])
+                self._require([str(never)])
             if self.misled:
                 self._learn_the_truth()
             if not any([self._bring_what_is_left(provider) for provider in SIMULATED]):
@@ -343,6 +362,11 @@ class Machine(RuleBasedStateMachine):
         for letter in letters:
             self._bring(provider, letter)
         return bool(letters)
+
+    def _require(self, sentences: list[str]) -> None:
+        if sentences:
+            self.story.ground.violated.append(sentences)
+            raise AssertionError("; ".join(sentences))
 
     # The steps of the rules
 
@@ -371,13 +395,12 @@ class Machine(RuleBasedStateMachine):
             self._open_a_session_in(answer.value.id, provider, script, key)
 
     def _open_a_session_in(self, collection_id: str, provider: str, script: str, key: str | None) -> None:
-        data = {} if provider == "default" else {"scenario": script}
         self.story.ask(
             "create_payment_session",
             key,
             payment_collection_id=collection_id,
             provider_id=wire_id(provider),
-            data=data,
+            data=_data(provider, script),
         )
 
     def _about(self, table: str, place: int, verb: str, name: str, likely: Likely = lambda _: True) -> None:
@@ -439,7 +462,7 @@ class Machine(RuleBasedStateMachine):
             return
         is_taken = answer.error is None
         if twist in (NoticeTwist.FORGED, NoticeTwist.UNSIGNED, NoticeTwist.TAMPERED):
-            _require([f"a notice that was {twist.value} was taken"] if is_taken else [])
+            self._require([f"a notice that was {twist.value} was taken"] if is_taken else [])
         if not is_taken:
             return
         self.told_of.add((provider, letter["event_id"]))
@@ -479,10 +502,14 @@ def _is_refundable(payment: Row) -> bool:
     return bool(payment["refunded_minor"] + payment["refunding_minor"] < payment["captured_minor"])
 
 
+def _data(provider: str, script: str) -> dict[str, str]:
+    return {} if provider == "default" else {"scenario": script}
+
+
+def _planned(plan: Plan, amount: Money) -> PlannedSession:
+    provider, script = plan
+    return PlannedSession(provider_id=wire_id(provider), amount=amount, data=_data(provider, script))
+
+
 def _item(price: str, currency: str) -> NewItem:
     return NewItem(title="A thing", quantity=1, unit_price=Money.parse(price, currency))
-
-
-def _require(sentences: list[str]) -> None:
-    if sentences:
-        raise AssertionError("; ".join(sentences))

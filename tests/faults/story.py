@@ -148,6 +148,8 @@ class Ground:
     death: Death = field(default_factory=Death)
     later: timedelta = timedelta()
     """So far the providers' clocks were put forward."""
+    violated: list[list[str]] = field(default_factory=list)
+    """What was wrong in the stories, also in those that end otherwise when they are told again."""
     seen: Counter[str] = field(default_factory=Counter)
     """What has happened in all stories, and how often."""
 

@@ -24,6 +24,7 @@ from kassa import (
     sessions,
     settlement,
     switches,
+    worker,
 )
 from kassa.answers import IdempotencyKey
 from kassa.calls import ProviderHealth
@@ -53,25 +54,9 @@ from kassa.store import notices as stored_notices
 from kassa.store import reconciliations as stored_reconciliations
 from kassa.store import switches as stored_switches
 from kassa.transitions import DeliveryStatus, NoticeStatus
+from kassa.worker import Worked
 from kassa.world import World
-from kassa_sdk import JsonObject, Money, RawNotice, Record, Shopper
-
-
-class Worked(Record):
-    """What one pass of the worker did: all that it took up, as it then stands, and the carts that it completed.
-
-    ``deliveries`` are the tries to tell an event to somebody.
-    """
-
-    operations: tuple[Operation, ...] = ()
-    notices: tuple[ReceivedNotice, ...] = ()
-    cases: tuple[Case, ...] = ()
-    carts: tuple[str, ...] = ()
-    reconciliations: tuple[Reconciliation, ...] = ()
-    deliveries: tuple[Delivery, ...] = ()
-
-    def __bool__(self) -> bool:
-        return any(getattr(self, name) for name in type(self).model_fields)
+from kassa_sdk import JsonObject, Money, RawNotice, Shopper
 
 
 class Engine:
@@ -403,15 +388,7 @@ class Engine:
         Once a day it also compares the books with those of each provider that lists its payments, one page a pass.  Any
         number of processes may work at once; they share what there is to do.
         """
-        world = self._world
-        return Worked(
-            notices=notices.apply_due(world),
-            operations=recovery.recover_due(world),
-            cases=cases.settle_due(world),
-            carts=recovery.complete_due(world),
-            reconciliations=reconciliation.reconcile_due(world),
-            deliveries=outbox.tell_due(world),
-        )
+        return worker.work(self._world)
 
     # Notices
 

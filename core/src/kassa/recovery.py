@@ -11,12 +11,12 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kassa import checkout, contradictions, doubt, evidence, intents, learning, splits
+from kassa import contradictions, doubt, evidence, intents, learning
 from kassa.calls import NotAsked
-from kassa.errors import CallerError, InvalidData, NotAllowed, ProviderFailure
+from kassa.errors import InvalidData, NotAllowed
 from kassa.ids import Kind, require_kind
 from kassa.intents import LEASE
-from kassa.model import Operation, OperationKind, PaymentCollection
+from kassa.model import Operation, OperationKind
 from kassa.protocol import finish, still_processing
 from kassa.providers import ConfiguredProvider
 from kassa.store import collections, events, operations, payments, sessions
@@ -47,15 +47,6 @@ def recover_due(world: World) -> tuple[Operation, ...]:
     now = world.clock()
     claimed = world.database.transact(lambda connection: operations.claim_due(connection, now, now + LEASE, BATCH))
     return tuple(_recover_or_leave(replace(world, store_id=operation.store_id), operation) for operation in claimed)
-
-
-def complete_due(world: World) -> tuple[str, ...]:
-    """Place the orders of carts that are paid and whose shopper did not come back for them.  Returns the cart ids."""
-    now = world.clock()
-    claimed = world.database.transact(lambda connection: collections.claim_due(connection, now, now + LEASE, BATCH))
-    for collection in claimed:
-        _complete(replace(world, store_id=collection.store_id), collection)
-    return tuple(collection.cart_id for collection in claimed if collection.cart_id is not None)
 
 
 def in_doubt(world: World, limit: int) -> tuple[Operation, ...]:
@@ -237,35 +228,6 @@ def _due_at(connection: Connection, operation: Operation, due_at: datetime, caus
 
 def _reviewed(world: World, operation: Operation, cause: str) -> Operation:
     return world.database.transact(lambda connection: evidence.review(connection, operation, cause, world.clock()))
-
-
-def _complete(world: World, collection: PaymentCollection) -> None:
-    assert collection.cart_id is not None, "only collections of carts become due"
-    try:
-        if not collection.is_covered:
-            # The rest is not authorized here: the shopper may still be choosing how to pay it.
-            splits.wait_or_give_back(world, collection.id)
-            return
-        completion = checkout.complete_paid(world, collection.cart_id)
-        if isinstance(completion, checkout.OrderPlaced):
-            return
-        cause = f"its payment is {completion.type}"
-    except (CallerError, ProviderFailure) as error:
-        cause = str(error)
-    except Exception as error:
-        _log.error("%s could not be completed, and is tried again: %s", collection.id, type(error).__name__)
-        return
-    world.database.transact(lambda connection: _alarm_not_completed(world, connection, collection, cause))
-
-
-def _alarm_not_completed(world: World, connection: Connection, collection: PaymentCollection, cause: str) -> None:
-    """Tell the operator, and try again when as much time has passed once more, but not for ever more rarely."""
-    now = world.clock()
-    paid_at = max((payment.created_at for payment in collection.payments), default=now)
-    pause = min(max(LEASE, now - paid_at), doubt.LONGEST_PAUSE)
-    collections.postpone_completion(connection, collection.id, now + pause)
-    name, data = "kassa.alarm.not_completed", {"cause": cause}
-    events.append(connection, world.store_id, collection.id, name, collection.id, now, dict(data))
 
 
 def _decided(connection: Connection, operation: Operation, decision: Decision) -> Outcome:

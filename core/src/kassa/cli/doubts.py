@@ -21,8 +21,9 @@ from kassa.cli.reloading import HangUp, hang_ups_noted, reload_where_asked
 from kassa.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from kassa.engine import Engine, Worked
+    from kassa.engine import Engine
     from kassa.model import Operation
+    from kassa.worker import Worked
 
 PAUSE_SECONDS = 1.0
 """How long an idle worker waits before it asks the database again."""
