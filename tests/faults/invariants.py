@@ -26,6 +26,8 @@ IN_DOUBT = {"unknown", "review"}
 DUE = {"planned", "in_flight", "unknown", "pending"}
 OPEN = RESERVING | {"planned"}
 CLOSED_AT_PROVIDER = {"canceled", "declined", "expired"}
+NEED_NOT_BE_CLOSED = {"pp_simulator_lagging"}
+"""Of these providers ``if_close_unconfirmed`` is "allow"."""
 OPERATION_EVENT = "kassa.operation."
 SESSION_EVENT = "payment.payment_session."
 
@@ -56,6 +58,11 @@ class ProviderPayment:
     def is_held(self) -> bool:
         """Whether it has money of the shopper's: held, or taken and never released."""
         return (self.authorized > 0 and self.status == "authorized") or bool(self.taken("capture"))
+
+    @property
+    def is_given_back(self) -> bool:
+        """Whether all that was authorized was taken, and all of it refunded."""
+        return self.total("capture") == self.total("refund") == self.authorized > 0
 
     def under_way(self) -> list[str]:
         """The movements that are pending."""
@@ -265,12 +272,17 @@ def _promises_match(settled: Settled) -> Iterator[str]:
 
 
 def _given_up_is_closed(settled: Settled) -> Iterator[str]:
-    """A session that was given up cannot be paid any more."""
+    """A session that was given up cannot be paid any more, unless the configuration takes that risk."""
+    failed = {
+        row["payment_session_id"]
+        for row in settled.operations.values()
+        if row["kind"] == "cancel" and row["status"] == "failed" and row["provider_id"] in NEED_NOT_BE_CLOSED
+    }
     for there in settled.provider_payments.values():
         session = settled.sessions.get(there.our_reference)
         if session is None or session["status"] != "canceled" or settled.open_operations(session["id"]):
             continue
-        if there.status not in CLOSED_AT_PROVIDER:
+        if session["id"] not in failed and there.status not in CLOSED_AT_PROVIDER and not there.is_given_back:
             yield f"{session['id']} was given up, but the provider has it as {there.status}"
 
 
@@ -346,6 +358,7 @@ def _one_live_session(settled: Settled) -> Iterator[str]:
 def _orders(settled: Settled) -> Iterator[str]:
     """Invariant 5, and: no order without a payment, none lost when the money is promised."""
     carts = Counter(row["cart_id"] for row in settled.tables["orders"])
+    orders = {row["cart_id"]: row for row in settled.tables["orders"]}
     for cart, times in carts.items():
         if times > 1:
             yield f"{cart} has {times} orders"
@@ -360,15 +373,22 @@ def _orders(settled: Settled) -> Iterator[str]:
         stands = [row for row in promises if row["canceled_at"] is None or row["captured_minor"]]
         if stands and collection["cart_id"] and not ordered and not _is_left_to_a_person(settled, collection, stands):
             yield f"{collection['cart_id']} is paid ({stands[0]['id']}), but no order was placed"
-        promised = sum(row["amount_minor"] for row in promises)
-        if ordered and collection["order_is_paid"] and promised != collection["amount_minor"]:
-            yield f"{collection['cart_id']} has a paid order of {collection['amount_minor']}, but payments of {promised}"
+        order = orders.get(collection["cart_id"])
+        if order and order["amount_minor"] and collection["order_is_paid"]:
+            # The session of a payment that is canceled before its order is given up; afterwards it stays as it was.
+            paid_by = [row for row in promises if settled.sessions[row["payment_session_id"]]["status"] != "canceled"]
+            promised = sum(row["amount_minor"] for row in paid_by)
+            if promised != order["amount_minor"]:
+                yield f"{collection['cart_id']} has a paid order of {order['amount_minor']}, but payments of {promised}"
         if ordered and collection["order_id"] is None:
             yield f"{collection['cart_id']} has an order, which its collection {collection['id']} does not know"
 
 
 def _is_left_to_a_person(settled: Settled, collection: Row, promises: list[Row]) -> bool:
-    """Whether there is an alarm instead of an order: a call is under review, or the cart comes to another amount."""
+    """Whether there is an alarm instead of an order: a call under review, surplus money, or a cart of another amount."""
+    surplus = {case["payment_session_id"] for case in settled.tables["cases"] if case["kind"] == "surplus"}
+    if any(each["payment_session_id"] in surplus for each in promises):
+        return True
     if any(
         row["status"] == "review" for each in promises for row in settled.open_operations(each["payment_session_id"])
     ):

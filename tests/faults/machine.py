@@ -246,6 +246,7 @@ class Machine(RuleBasedStateMachine):
     @rule(pause=st.sampled_from(list(PAUSES)))
     def time_passes(self, pause: str) -> None:
         self.story.stage.clock.forward(seconds=PAUSES[pause])
+        self.story.notice_what_is_there()
 
     @rule(payment=places, deed=st.integers(0, 11))
     def somebody_acts_at_the_provider(self, payment: int, deed: int) -> None:

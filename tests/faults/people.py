@@ -54,8 +54,10 @@ def _verdict(story: Story, operation: Row) -> Verdict | None:
 
 def _of_movement(story: Story, operation: Row) -> Verdict | None:
     now = story.look()
+    booked = {row["provider_reference"] for row in now.tables[f"{operation['kind']}s"]}
     for effect in now.effects_of[operation["id"]]:
-        if effect.movement_id is not None:
+        # A provider without keys does not say for whom it moved money: it may be booked for another of this amount.
+        if effect.movement_id is not None and effect.movement_id not in booked:
             status = now.provider_payments[effect.payment_id or ""].movements[effect.movement_id][2]
             return None if status == "pending" else Verdict(status == "succeeded", effect.movement_id)
     return Verdict(False)

@@ -18,7 +18,7 @@ from kassa import (
     learning,
 )
 from kassa.config import parse
-from kassa.model import CaseKind, CaseStatus, OperationKind, PaymentSession, ReceivedNotice
+from kassa.model import CaseKind, OperationKind, PaymentSession, ReceivedNotice
 from kassa.opening import assemble
 from kassa.store import collections, sessions
 from kassa.transitions import NoticeStatus, OperationStatus, SessionStatus
@@ -281,64 +281,6 @@ def test_a_refund_that_fails_after_it_succeeded_does_not_count_and_is_a_case(sho
     assert (after.refunded, after.refunding) == (Money(0, "EUR"), Money(0, "EUR"))
 
 
-def test_money_for_a_session_that_was_given_up_is_given_back(timed: Shop, clock: Clock) -> None:
-    cart = timed.cart()
-    first = timed.session(cart, "pending")
-    assert isinstance(timed.engine.complete_cart(cart.id), Processing)
-    timed.engine.delete_payment_session(first.id)
-    second = timed.complete(cart)
-    assert isinstance(second, OrderPlaced)
-    # Canceled in our books and at the provider, and yet the bank sends the money.
-    timed.simulator.control.do("settle", first.provider_reference or "")
-    apply_all(timed.engine, told(timed, first))
-    (case,) = timed.engine.list_cases()
-    assert (case.kind, case.amount) == (CaseKind.SURPLUS, Money.parse("50.00", "EUR"))
-    for _ in range(3):
-        timed.engine.work()
-        clock.forward(minutes=3)
-    (closed,) = timed.engine.list_cases(status=CaseStatus.CLOSED)
-    assert (closed.id, closed.closed_why) == (case.id, "all of it was given back")
-    held = timed.simulator.control.payment(first.provider_reference or "")
-    assert held["status"] == "canceled" or held["refunded"] == held["captured"]
-    assert len(timed.engine.list_orders()) == 1
-
-
-def test_late_money_pays_the_cart_when_nothing_else_does(timed: Shop, clock: Clock) -> None:
-    cart = timed.cart()
-    session = timed.session(cart, "pending")
-    assert isinstance(timed.engine.complete_cart(cart.id), Processing)
-    timed.engine.delete_payment_session(session.id)
-    timed.simulator.control.do("settle", session.provider_reference or "")
-    apply_all(timed.engine, told(timed, session))
-    clock.forward(minutes=2)
-    timed.engine.work()
-    assert [order.cart_id for order in timed.engine.list_orders()] == [cart.id]
-    assert timed.engine.list_cases() == ()
-
-
-def test_a_policy_to_keep_surplus_money_leaves_the_case_to_a_person(
-    configured: str, simulator: SimulatorProcess, clock: Clock
-) -> None:
-    keeping = configured.replace('plugin = "simulator"', 'plugin = "simulator"\nsurplus = "keep"', 1)
-    shop = Shop(assemble(parse(keeping), clock=clock), simulator)
-    cart = shop.cart()
-    first = shop.session(cart, "pending")
-    shop.engine.complete_cart(cart.id)
-    shop.engine.delete_payment_session(first.id)
-    shop.complete(cart)
-    simulator.control.do("settle", first.provider_reference or "")
-    apply_all(shop.engine, told(shop, first))
-    for _ in range(3):
-        shop.engine.work()
-        clock.forward(minutes=3)
-    (case,) = shop.engine.list_cases()
-    closed = shop.engine.close_case(case.id, who="Ada", why="the customer wants a voucher for it")
-    assert (closed.status, closed.closed_by) == (CaseStatus.CLOSED, "Ada")
-    with pytest.raises(NotAllowed, match="was closed by Ada already"):
-        shop.engine.close_case(case.id, who="Bob", why="again")
-    shop.engine.close()
-
-
 def test_a_notice_that_only_names_a_payment_is_looked_up(
     configured: str, simulator: SimulatorProcess, clock: Clock
 ) -> None:
@@ -422,23 +364,6 @@ def test_a_store_sees_its_own_notices_and_no_others(shop: Shop) -> None:
         other.replay_notice(applied.id)
 
 
-def test_giving_surplus_money_back_does_not_make_the_worker_forget_the_order(timed: Shop, clock: Clock) -> None:
-    cart = timed.cart()
-    first = timed.session(cart, "pending")
-    assert isinstance(timed.engine.complete_cart(cart.id), Processing)
-    timed.engine.delete_payment_session(first.id)
-    second = timed.session(cart)
-    timed.simulator.control.do("settle", first.provider_reference or "")
-    apply_all(timed.engine, told(timed, first)[-1:])
-    # The shopper pays with the second session and never comes back.
-    timed.engine.authorize_payment_session(second.id)
-    for _ in range(3):
-        timed.engine.work()
-        clock.forward(minutes=3)
-    assert [order.cart_id for order in timed.engine.list_orders()] == [cart.id]
-    assert timed.engine.list_cases() == ()
-
-
 def test_a_hold_that_was_over_before_we_heard_of_it_is_no_payment(timed: Shop, clock: Clock) -> None:
     cart = timed.cart()
     session = timed.session(cart)
@@ -460,6 +385,25 @@ def test_a_hold_that_is_released_before_the_order_leaves_the_worker_nothing_to_d
     assert timed.engine.work().carts == ()
 
 
+def test_no_order_is_placed_for_a_payment_of_which_only_a_part_stands(timed: Shop, clock: Clock) -> None:
+    cart = timed.cart("50.00")
+    session = timed.session(cart)
+    timed.engine.authorize_payment_session(session.id)
+    timed.simulator.control.do("capture", session.provider_reference or "", amount=1_250, currency="EUR")
+    timed.simulator.control.do("expire", session.provider_reference or "")
+    apply_all(timed.engine, told(timed, session))
+    with pytest.raises(NotAllowed, match=r"12\.50 EUR of 50\.00 EUR"):
+        timed.engine.complete_cart(cart.id)
+    for _ in range(24):
+        timed.engine.work()
+        clock.forward(minutes=5)
+    assert timed.engine.list_orders() == ()
+    assert timed.engine.list_cases() == ()
+    held = timed.simulator.control.payment(session.provider_reference or "")
+    assert held["refunded"] == held["captured"] == 1_250
+    assert isinstance(timed.complete(cart), OrderPlaced)
+
+
 def test_another_contradiction_of_the_same_payment_is_another_case(shop: Shop) -> None:
     payment = shop.paid("100.00")
     session = shop.engine.retrieve_payment_session(payment.payment_session_id)
@@ -467,24 +411,6 @@ def test_another_contradiction_of_the_same_payment_is_another_case(shop: Shop) -
         shop.simulator.control.do("capture", session.provider_reference or "", amount=1000, currency="EUR")
         apply_all(shop.engine, told(shop, session, twist)[-1:])
     assert [case.kind for case in shop.engine.list_cases()] == [CaseKind.CONTRADICTION] * 2
-
-
-def test_money_that_is_taken_again_for_a_session_that_was_given_up_is_given_back_again(
-    timed: Shop, clock: Clock
-) -> None:
-    cart = timed.cart()
-    session = timed.session(cart)
-    timed.engine.authorize_payment_session(session.id)
-    timed.engine.cancel_payment(timed.collection_of(cart).payments[0].id)
-    payment = timed.collection_of(cart).payments[0]
-    for number in (1, 2):
-        taken = PaymentFacts(
-            provider_reference=session.provider_reference or "",
-            captures=(Movement(provider_reference=f"elsewhere_{number}", amount=Money.parse("10.00", "EUR")),),
-        )
-        learn(timed, session, taken)
-    assert [case.kind for case in timed.engine.list_cases()] == [CaseKind.SURPLUS] * 2
-    assert timed.engine.retrieve_payment(payment.id).payment.captured == Money.parse("20.00", "EUR")
 
 
 def test_another_amount_under_our_key_is_reviewed_and_stays_reserved(shop: Shop) -> None:

@@ -10,13 +10,13 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from kassa import settlement
+from kassa import doubt, settlement
 from kassa.amounts import cancelable
 from kassa.errors import CallerError, InvalidData, NotAllowed, PaymentDeclined, ProviderUnavailable, StillProcessing
 from kassa.intents import LEASE
-from kassa.model import Case, CaseKind, CaseStatus, Payment
+from kassa.model import Case, CaseKind, CaseStatus, Operation, OperationKind, Payment
 from kassa.providers import ConfiguredProvider
-from kassa.store import cases, payments
+from kassa.store import cases, operations, payments
 from kassa.world import World
 
 BATCH = 20
@@ -26,6 +26,8 @@ REASONS = {
     CaseKind.INCOMPLETE: "the other part of the payment did not come",
 }
 """What the provider, and the shopper, are told about money that is given back."""
+
+_WAYS_BACK = (OperationKind.REFUND, OperationKind.CANCEL)
 
 _log = logging.getLogger("kassa.cases")
 
@@ -58,7 +60,7 @@ def settle(world: World, case: Case) -> Case:
     try:
         _settle(world, case)
     except (StillProcessing, ProviderUnavailable):
-        pass  # it is due again when its lease ends
+        _look_again_later(world, case)
     except (CallerError, PaymentDeclined) as error:
         _leave_to_a_person(world, case, str(error))
     except Exception as error:
@@ -70,13 +72,32 @@ def _settle(world: World, case: Case) -> None:
     payment = world.database.read(lambda connection: _payment_of(connection, case))
     provider = world.providers.find(case.provider_id)
     if case.kind is CaseKind.SURPLUS and provider.settings.surplus == "keep":
-        _leave_to_a_person(world, case, "the policy of its provider is to keep surplus money; a person decides")
+        # Its alarm was raised when it was opened.
+        world.database.transact(lambda connection: cases.postpone(connection, case, None))
+        return
+    declined = world.database.read(lambda connection: _declined(connection, case, payment))
+    if declined is not None:
+        _leave_to_a_person(world, case, f"{declined.kind.value} {declined.id} failed: {declined.cause}")
         return
     _give_back(world, case, payment, provider)
     payment = world.database.read(lambda connection: _payment_of(connection, case))
-    if _is_given_back(payment, provider):
-        why = "all of it was given back"
-        world.database.transact(lambda connection: cases.close(connection, case, "kassa", why, world.clock()))
+    if not _is_given_back(payment, provider):
+        _look_again_later(world, case)
+        return
+    why = "all of it was given back"
+    world.database.transact(lambda connection: cases.close(connection, case, "kassa", why, world.clock()))
+
+
+def _look_again_later(world: World, case: Case) -> None:
+    due_at = doubt.next_look(case.opened_at, world.clock())
+    world.database.transact(lambda connection: cases.postpone(connection, case, due_at))
+
+
+def _declined(connection: Connection, case: Case, payment: Payment) -> Operation | None:
+    """A try to give it back that the provider has declined after it had taken its time."""
+    tries = operations.of_payment(connection, payment)
+    since = [each for each in tries if each.created_at >= case.opened_at and each.kind in _WAYS_BACK]
+    return next((each for each in since if doubt.was_declined(each)), None)
 
 
 def _give_back(world: World, case: Case, payment: Payment, provider: ConfiguredProvider) -> None:
@@ -104,8 +125,6 @@ def _leave_to_a_person(world: World, case: Case, why: str) -> None:
 
     def leave(connection: Connection) -> None:
         cases.postpone(connection, case, None)
-        if case.kind is CaseKind.INCOMPLETE:
-            # It was opened without an alarm, as it mostly ends by itself.
-            cases.alarm(connection, case, why, world.clock())
+        cases.alarm(connection, case, why, world.clock())
 
     world.database.transact(leave)

@@ -201,7 +201,7 @@ def _place(world: World, cart: CartSnapshot, standing: Sequence[PaymentSession],
 
 
 def _require_payable(world: World, connection: Connection, standing: Sequence[PaymentSession]) -> None:
-    """Whether an order may be placed for these sessions at this moment.  Raises Conflict, StillProcessing.
+    """Whether an order may be placed for these sessions at this moment.  Raises Conflict, NotAllowed, StillProcessing.
 
     Under the lock of the collection: what was read before the providers were called may have changed since.
     """
@@ -211,6 +211,8 @@ def _require_payable(world: World, connection: Connection, standing: Sequence[Pa
         is_authorized = stored.status is SessionStatus.AUTHORIZED
         if stored.status is not session.status or (is_authorized and not collection.is_promised(stored)):
             raise _moved_on(stored)
+        if is_authorized:
+            _require_whole(collection, stored)
         for operation in operations.open_of_session(connection, session.store_id, session.id):
             if operation.kind is OperationKind.CANCEL:
                 raise still_processing(operation)
@@ -220,6 +222,15 @@ def _require_payable(world: World, connection: Connection, standing: Sequence[Pa
         raise Conflict(
             f"cart {cart.id} comes to {cart.total} now, but {total} is authorized; "
             f"cancel that payment, or restore the cart, and complete it again"
+        )
+
+
+def _require_whole(collection: PaymentCollection, session: PaymentSession) -> None:
+    left = collection.standing(session)
+    if left != session.amount:
+        raise NotAllowed(
+            f"only {left} of {session.amount} stands for payment session {session.id}: the rest was released or given back; "
+            f"kassa gives back what stands, too; then pay cart {collection.cart_id} anew"
         )
 
 

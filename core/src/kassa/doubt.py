@@ -100,6 +100,18 @@ def next_check(operation: Operation, now: datetime) -> datetime:
     return now + min(pause, longest)
 
 
+def next_look(since: datetime, now: datetime) -> datetime:
+    """When to look again at what waits for something else: soon at first, then ever more rarely."""
+    return now + min(max(LEASE, now - since), LONGEST_PAUSE)
+
+
+def was_declined(operation: Operation) -> bool:
+    """Whether it failed because the provider, or a person, said no; not because nobody was reached."""
+    # What is kept may be cut off at its end; which outcome it is stands first.
+    is_no = (operation.answer or "").startswith('{"outcome":"declined"')
+    return operation.status is OperationStatus.FAILED and is_no
+
+
 def is_proven_absent(operation: Operation, manifest: Manifest, now: datetime) -> bool:
     """Whether "not there" proves that the last send never had an effect, and never will have."""
     if manifest.look_up is None or manifest.look_up.proves_absence_after is None or operation.last_sent_at is None:

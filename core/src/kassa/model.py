@@ -134,6 +134,11 @@ class Payment(Record):
         given_up = self.canceled_at is not None and not self.captured
         return PaymentStatus.CANCELED if given_up else PaymentStatus.AUTHORIZED
 
+    @property
+    def standing(self) -> Money:
+        """What is promised or taken, and neither released nor given back; what may be given back does not count."""
+        return self.amount - self.canceled - self.refunded - self.refunding - self.returned
+
 
 class Capture(Record):
     """One taking of money that happened.  ``operation_id`` is None where it was made elsewhere."""
@@ -199,13 +204,18 @@ class PaymentCollection(Record):
     @property
     def is_covered(self) -> bool:
         """Whether payments stand for all that is owed."""
-        promised = (session.amount for session in self.live_sessions if self.is_promised(session))
-        return Money.total(promised, self.amount.currency) == self.amount
+        standing = (self.standing(session) for session in self.live_sessions)
+        return Money.total(standing, self.amount.currency) == self.amount
 
     def is_promised(self, session: PaymentSession) -> bool:
         """Whether the payment of this session stands."""
         mine = (payment for payment in self.payments if payment.payment_session_id == session.id)
         return any(payment.status is PaymentStatus.AUTHORIZED for payment in mine)
+
+    def standing(self, session: PaymentSession) -> Money:
+        """How much of this session's payment stands: promised or taken, and neither released nor given back."""
+        mine = (payment.standing for payment in self.payments if payment.payment_session_id == session.id)
+        return Money.total(mine, self.amount.currency)
 
 
 class Operation(Record):

@@ -80,7 +80,6 @@ def _alarm_not_completed(world: World, connection: Connection, collection: Payme
     """Tell the operator, and try again when as much time has passed once more, but not for ever more rarely."""
     now = world.clock()
     paid_at = max((payment.created_at for payment in collection.payments), default=now)
-    pause = min(max(LEASE, now - paid_at), doubt.LONGEST_PAUSE)
-    collections.postpone_completion(connection, collection.id, now + pause)
+    collections.postpone_completion(connection, collection.id, doubt.next_look(paid_at, now))
     name, data = "kassa.alarm.not_completed", {"cause": cause}
     events.append(connection, world.store_id, collection.id, name, collection.id, now, dict(data))
