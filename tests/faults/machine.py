@@ -236,6 +236,7 @@ class Machine(RuleBasedStateMachine):
     @rule(provider=simulated)
     def late_calls_arrive(self, provider: str) -> None:
         self.story.ground.simulators[provider].control.act_late_calls()
+        self.story.notice_what_is_there()
 
     @rule(point=st.sampled_from(POINTS), passes=st.integers(1, 3))
     def the_process_will_die(self, point: str, passes: int) -> None:

@@ -81,7 +81,7 @@ class Told:
         if answer is None:
             return
         if answer.is_failure:
-            self.lies += self._failure(request, touched)
+            self.lies += self._failure(request, _meant(answer, touched))
         elif request.verb in AFTER_THE_ORDER:
             self.lies += self._movement(request, answer, touched, after)
         if isinstance(answer.value, OrderPlaced):
@@ -161,6 +161,13 @@ class Told:
                 yield f"{operation_id} ({row['kind']}) was told to have failed, and is {row['status']} now"
             if has_effect(now, row):
                 yield f"{operation_id} ({row['kind']}) was told to have failed, and the provider has done it"
+
+
+def _meant(answer: Answer, touched: list[Row]) -> list[Row]:
+    """Whom the failure is about: of a split payment, the part that was declined; others may still be on their way."""
+    if not isinstance(answer.value, Refused):
+        return touched
+    return [row for row in touched if row["payment_session_id"] == answer.value.payment_session_id]
 
 
 def _session(session: PaymentSession, after: Settled) -> Iterator[str]:
