@@ -19,11 +19,11 @@ from lanes import Job, Told
 from planted import BUGS, SOURCES, Bug, Misplanted, plant
 from theatre import Theatre
 
-RUNS = {"crashes": 600, "notices": 10}
-RUNS_IN_FULL = {"crashes": 3_000, "notices": 102}
+RUNS = {"crashes": 600, "notices": 10, "stories": 100}
+RUNS_IN_FULL = {"crashes": 3_000, "notices": 102, "stories": 400}
 """Without a violation in so many, a bug is not caught.  The races of a layer are always all run."""
 
-RUNS_OF_CONTROL = {"crashes": 200, "notices": 10}
+RUNS_OF_CONTROL = {"crashes": 200, "notices": 10, "stories": 20}
 """More than nearly all bugs need; that the code has none in more runs is what the other layers prove."""
 
 TAKES_AT_MOST_SECONDS = 3_600

@@ -421,5 +421,21 @@ BUGS = (
         ),
         only="apply a notice of a capture elsewhere",
     ),
+    Bug(
+        "the client is told failed while nobody knows",
+        (
+            Edit(
+                "protocol.py",
+                """    if operation.status is not OperationStatus.FAILED:
+        raise still_processing(operation)
+""",
+                """    if operation.status not in (OperationStatus.FAILED, OperationStatus.UNKNOWN):
+        raise still_processing(operation)
+""",
+            ),
+        ),
+        only="",
+        layer="stories",
+    ),
 )
 """All of them, in the order in which they are reported."""

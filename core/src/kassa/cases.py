@@ -76,7 +76,7 @@ def _settle(world: World, case: Case) -> None:
         world.database.transact(lambda connection: cases.postpone(connection, case, None))
         return
     declined = world.database.read(lambda connection: _declined(connection, case, payment))
-    if declined is not None:
+    if declined is not None and not _is_given_back(payment, provider):
         _leave_to_a_person(world, case, f"{declined.kind.value} {declined.id} failed: {declined.cause}")
         return
     _give_back(world, case, payment, provider)
