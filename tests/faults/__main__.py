@@ -44,13 +44,13 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python tests/faults", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="every run, not a part of them")
+    parser.add_argument("--full", action="store_true", help="many times as much, in hours instead of minutes")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="chooses the runs and their order")
     parser.add_argument("--lanes", type=int, default=max(2, os.cpu_count() or 2), help="processes beside each other")
     parser.add_argument("--layers", default="", help="only these, with commas; see tests/faults/layers.py")
     parser.add_argument("--databases", default="sqlite,postgresql", help="on these, with commas")
     parser.add_argument("--only", action="append", default=[], help="only what has this in its name; may be repeated")
-    parser.add_argument("--runs", type=int, help="so many runs of the crash matrix")
+    parser.add_argument("--runs", type=int, help="so many runs of each layer that counts them")
     parser.add_argument("--run", help="this one run, as a violation names it")
     parser.add_argument("--report", type=Path, help="also write it into this file: as a table, or .json")
     parser.add_argument("--sources", type=Path, help="test the kassa in this folder")

@@ -12,7 +12,7 @@ import random_stories
 from lanes import Lanes, Work
 from report import Report
 
-CRASHES_IN_CI = 3_000
+CRASHES, CRASHES_IN_CI = 24_000, 3_000
 ROUNDS, ROUNDS_IN_CI = 200, 4
 DUPLICATED_ORDERS, DUPLICATED_ORDERS_IN_CI = 2_000, 300
 
@@ -29,8 +29,8 @@ WORKS: dict[str, Work] = {
 
 
 def _crashes(lanes: Lanes, report: Report, asked: argparse.Namespace) -> None:
-    runs = None if asked.full else CRASHES_IN_CI
-    matrix.prove(lanes, report, _databases(asked), asked.runs or runs, asked.only, asked.stop_at_first)
+    runs = asked.runs or (CRASHES if asked.full else CRASHES_IN_CI)
+    matrix.prove(lanes, report, _databases(asked), runs, asked.only, asked.stop_at_first)
 
 
 def _races(lanes: Lanes, report: Report, asked: argparse.Namespace) -> None:

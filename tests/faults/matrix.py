@@ -24,12 +24,10 @@ def is_named(name: str, only: list[str]) -> bool:
     return not only or any(text in name for text in only)
 
 
-def prove(
-    lanes: Lanes, report: Report, databases: list[str], runs: int | None, only: list[str], stop_early: bool
-) -> None:
+def prove(lanes: Lanes, report: Report, databases: list[str], runs: int, only: list[str], stop_early: bool) -> None:
     """List the points of every scenario, kill at them, and see that every registered point was killed.
 
-    ``runs`` None: at every point of every scenario under all circumstances.
+    So many runs are spread over the scenarios and their circumstances; each point is killed at least once.
     """
     for verb in sorted(scenarios.verbs_without_a_scenario()):
         report.mistake(f"the verb {verb} is in no scenario of tests/faults/scenarios.py")
@@ -74,12 +72,10 @@ def _job(variant: Variant, point: str | None = None) -> dict[str, Any]:
     return {"kind": "crash", "run": str(Crash(variant, point))}
 
 
-def _chosen(
-    variants: list[Variant], points: Wanted, runs: int | None, chance: random.Random
-) -> list[tuple[Variant, str]]:
+def _chosen(variants: list[Variant], points: Wanted, runs: int, chance: random.Random) -> list[tuple[Variant, str]]:
     candidates = [(variant, point) for variant in variants for point in points[_listed_as(variant)]]
     chance.shuffle(candidates)
-    if runs is None or runs >= len(candidates):
+    if runs >= len(candidates):
         return candidates
     groups: dict[tuple[str, str], list[tuple[Variant, str]]] = defaultdict(list)
     for variant, point in candidates:

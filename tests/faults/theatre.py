@@ -35,6 +35,9 @@ WARMED_BY = (
 )
 """Scenarios that together need most of the code: forked processes inherit it loaded, and its statements compiled."""
 
+STAGES_BETWEEN_BOOKS = 300
+"""A provider with thousands of payments answers ever more slowly, and compares them all whenever its books are compared."""
+
 WARMED_BY_TELLING = ("capture a part",)
 
 
@@ -51,6 +54,7 @@ class Theatre:
         self.simulators = simulators
         self._subscriber = subscriber
         self._taken_before = 0
+        self._stages = 0
         self.clock = Clock()
         os.environ |= {
             "CANARY_KEY": CANARY_KEY,
@@ -69,6 +73,9 @@ class Theatre:
 
     def stage(self, database: str, provider: str, *, tells: bool = False) -> Stage:
         """A fresh shop; ``tells``: with a subscriber."""
+        self._stages += 1
+        if self._stages % STAGES_BETWEEN_BOOKS == 0:
+            self._renew_books()
         self.databases[database].renew()
         self.clock.now = Clock().now
         self._taken_before = self._subscriber.file.stat().st_size
@@ -87,6 +94,12 @@ class Theatre:
         for simulator in self.simulators.values():
             if simulator.control.faults():
                 simulator.control.clear_faults()
+
+    def _renew_books(self) -> None:
+        for simulator in self.simulators.values():
+            simulator.kill()
+            simulator.books.unlink()
+            simulator.restart()
 
     def _offsets(self) -> dict[str, int]:
         return {name: simulator.books.stat().st_size for name, simulator in self.simulators.items()}
