@@ -390,6 +390,22 @@ def test_a_part_whose_giving_back_is_not_answered_is_given_back_by_the_worker(ti
     assert timed.engine.list_cases() == ()
 
 
+def test_a_giving_back_that_never_arrived_is_tried_again_by_the_worker(
+    configured: str, simulator: SimulatorProcess, clock: Clock
+) -> None:
+    # Without keys it is not sent again while nobody knows; that it never arrived has to be proven first.
+    keyless = configured.replace("timeout_seconds = 1.0", 'timeout_seconds = 1.0\nkeys = "none"')
+    shop = Shop(assemble(parse(keyless), clock=clock), simulator)
+    cart = shop.cart("50.00")
+    parts = planned(shop, cart, part("20.00"), part("30.00", "decline"))
+    simulator.control.add_fault(Fault.CUT_BEFORE_ACTING, "cancel")
+    assert isinstance(shop.engine.complete_cart(cart.id), Refused)
+    work_for(shop, clock, 600)
+    assert held(shop, parts) == ["canceled", "declined"]
+    assert shop.engine.list_cases() == ()
+    shop.engine.close()
+
+
 # Beside others, and beside orders
 
 

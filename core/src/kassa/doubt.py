@@ -28,6 +28,11 @@ LONGEST_PAUSE = timedelta(hours=6)
 MOST_CHECKS = 24
 """After these checks, about four days, a person decides."""
 
+NEVER_HAPPENED = "never_happened"
+"""The code under which an operation ends of which it is proven that it never arrived: it may be tried again."""
+
+_SAID_NO = '{"outcome":"declined"'
+
 PENDING_PAUSE = timedelta(hours=24)
 MOST_PENDING_CHECKS = 90
 """A bank transfer may take weeks; after three months a person decides."""
@@ -106,9 +111,10 @@ def next_look(since: datetime, now: datetime) -> datetime:
 
 
 def was_declined(operation: Operation) -> bool:
-    """Whether it failed because the provider, or a person, said no; not because nobody was reached."""
-    # What is kept may be cut off at its end; which outcome it is stands first.
-    is_no = (operation.answer or "").startswith('{"outcome":"declined"')
+    """Whether it failed because the provider, or a person, said no; not because the call never arrived."""
+    # What is kept may be cut off at its end; which outcome it is, and its code, stand first.
+    said = operation.answer or ""
+    is_no = said.startswith(_SAID_NO) and not said.startswith(f'{_SAID_NO},"code":"{NEVER_HAPPENED}"')
     return operation.status is OperationStatus.FAILED and is_no
 
 

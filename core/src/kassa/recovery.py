@@ -184,7 +184,7 @@ def _apply_look_up(
             assert_never(found)
     if doubt.is_proven_absent(operation, provider.manifest, world.clock()):
         reason = f"{provider.manifest.display_name} does not have it, which its manifest makes proof"
-        absent = Declined(code="never_happened", reason=reason)
+        absent = Declined(code=doubt.NEVER_HAPPENED, reason=reason)
         return _again_later(connection, world, evidence.apply(connection, operation, absent, world.clock()))
     return _postpone(connection, world, operation, operation.cause)
 
