@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from kassa import ConfigurationError, Conflict, NotFound, OrderPlaced
+from kassa import (
+    ConfigurationError,
+    Conflict,
+    Money,
+    NotFound,
+    OrderPlaced,
+    PlannedSession,
+    failpoints,
+)
 from kassa.config import parse
 from kassa.engine import Engine
 from kassa.opening import assemble
@@ -72,6 +80,14 @@ currency = "EUR"
 countries = ["DE"]
 providers = ["default"]
 """
+
+SPLIT = CONFIGURATION.replace("[regions.eu]", '[providers.gift]\nplugin = "system"\n\n[regions.eu]').replace(
+    '["default"]', '["gift", "default"]'
+)
+PLAN = [
+    PlannedSession(provider_id="pp_system_gift", amount=Money.parse("20.00", "EUR")),
+    PlannedSession(provider_id=CASH, amount=Money.parse("30.00", "EUR")),
+]
 
 
 @pytest.fixture
@@ -168,3 +184,32 @@ def test_a_driver_that_is_not_installed_is_told_with_its_line(
     monkeypatch.setenv("SHOP_DATABASE", database_url)
     with pytest.raises(ConfigurationError, match=r"kassa\.toml:6: carts\.driver: no installed distribution offers"):
         assemble(parse(CONFIGURATION))
+
+
+def test_no_order_is_placed_for_a_part_when_another_is_planned_meanwhile(folder: Path, database_url: str) -> None:
+    if database_url.startswith("sqlite"):
+        pytest.skip("only with PostgreSQL a caller passes its own commits, between which it can be overtaken here")
+    (folder / "basket-9").write_text("50.00")
+    engine = assemble(parse(SPLIT))
+    collection = engine.create_payment_collection("basket-9")
+    gift, cash = engine.plan_payment_sessions(collection.id, PLAN).live_sessions
+    engine.authorize_payment_session(gift.id)
+    engine.delete_payment_session(cash.id)
+
+    def plan_again(point: str) -> None:
+        if point == "commit:after":
+            failpoints.watch(None)
+            engine.plan_payment_sessions(collection.id, PLAN)
+
+    failpoints.watch(plan_again)
+    try:
+        with pytest.raises(Conflict, match="planned otherwise meanwhile"):
+            engine.complete_cart("basket-9")
+    finally:
+        failpoints.watch(None)
+    assert not (folder / "basket-9.order").exists()
+    completed = engine.complete_cart("basket-9")
+    assert isinstance(completed, OrderPlaced)
+    assert completed.payment_collection is not None
+    assert completed.payment_collection.is_covered
+    engine.close()

@@ -216,8 +216,10 @@ def _require_payable(world: World, connection: Connection, standing: Sequence[Pa
         for operation in operations.open_of_session(connection, session.store_id, session.id):
             if operation.kind is OperationKind.CANCEL:
                 raise still_processing(operation)
+    if {session.id for session in standing} != {session.id for session in collection.live_sessions}:
+        raise Conflict(f"payment collection {collection.id} was planned otherwise meanwhile; complete the cart again")
     cart = world.cart(collection.cart_id or "", connection)
-    total = Money.total((session.amount for session in collection.live_sessions), cart.total.currency)
+    total = Money.total((session.amount for session in standing), cart.total.currency)
     if cart.total != total:
         raise Conflict(
             f"cart {cart.id} comes to {cart.total} now, but {total} is authorized; "
