@@ -15,6 +15,9 @@ from kassa.model import Payment, PaymentSession
 from kassa.transitions import SessionStatus
 
 KIND_OF = {
+    # What it closes first may be in doubt, where the configuration allows that: the failure is not about that.
+    "create_payment_session": "initiate",
+    "plan_payment_sessions": "initiate",
     "complete_cart": "authorize",
     "authorize_payment_session": "authorize",
     "answer_action": "authorize",

@@ -213,3 +213,30 @@ def test_no_order_is_placed_for_a_part_when_another_is_planned_meanwhile(folder:
     assert completed.payment_collection is not None
     assert completed.payment_collection.is_covered
     engine.close()
+
+
+@pytest.mark.parametrize("is_split", [False, True], ids=["one session", "split"])
+def test_money_of_an_order_that_only_the_shop_knows_is_not_given_back(
+    folder: Path, clock: Clock, is_split: bool
+) -> None:
+    (folder / "basket-7").write_text("50.00")
+    (folder / "crash").touch()
+    engine = assemble(parse(SPLIT), clock=clock)
+    collection = engine.create_payment_collection("basket-7")
+    whole = PlannedSession(provider_id=CASH, amount=Money.parse("50.00", "EUR"))
+    engine.plan_payment_sessions(collection.id, PLAN if is_split else [whole])
+    with pytest.raises(SystemExit):
+        engine.complete_cart("basket-7")
+    (folder / "crash").unlink()
+    payment, *others = engine.retrieve_payment_collection(collection.id).payments
+    engine.capture_payment(payment.id)
+    engine.refund_payment(payment.id, Money.parse("5.00", "EUR"))
+    for _ in range(24):
+        clock.forward(minutes=5)
+        engine.work()
+    after = engine.retrieve_payment_collection(collection.id)
+    assert (after.order_id, after.order_is_paid) == ("order-of-basket-7", True)
+    assert [str(each.refunded) for each in after.payments] == ["5.00 EUR", *["0.00 EUR" for _ in others]]
+    assert not any(each.canceled for each in after.payments)
+    assert engine.work().carts == ()
+    engine.close()

@@ -116,7 +116,18 @@ def _undo(world: World, live: Sequence[PaymentSession], own: Set[str]) -> None:
 
 def _waits_for_money(collection: PaymentCollection | None) -> bool:
     """Whether the order was placed before its money was there, and there is a session that may bring it."""
-    return collection is not None and not collection.order_is_paid and bool(collection.live_sessions)
+    if collection is None or collection.completed_at is None:
+        return False
+    return not collection.order_is_paid and bool(collection.live_sessions)
+
+
+def note_order(world: World, cart_id: str) -> bool:
+    """Note an order that the shop has placed and we have not, because of a crash between.  Returns whether there is one."""
+    cart, collection = world.database.read(lambda connection: _cart_and_collection(world, connection, cart_id))
+    if cart.order_id is None:
+        return False
+    _placed_before(world, cart.order_id, collection)
+    return True
 
 
 def _placed_before(world: World, order_id: str, collection: PaymentCollection | None) -> OrderPlaced:
@@ -124,7 +135,10 @@ def _placed_before(world: World, order_id: str, collection: PaymentCollection | 
     if collection is None:
         return OrderPlaced(order_id=order_id, payment_collection=None)
     if collection.completed_at is None:
-        unnoted, is_paid = collection.id, collection.is_covered
+        # It is paid with what stood when it was placed, whatever was given back since.
+        authorized = [each.amount for each in collection.live_sessions if each.status is SessionStatus.AUTHORIZED]
+        is_paid = Money.total(authorized, collection.amount.currency) == collection.amount
+        unnoted = collection.id
         collection = world.database.transact(
             lambda connection: _note_order(world, connection, unnoted, order_id, is_paid=is_paid)
         )

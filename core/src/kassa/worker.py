@@ -60,7 +60,7 @@ def complete_due(world: World) -> tuple[str, ...]:
 def _complete(world: World, collection: PaymentCollection) -> None:
     assert collection.cart_id is not None, "only collections of carts become due"
     try:
-        if not collection.is_covered:
+        if not collection.is_covered and not checkout.note_order(world, collection.cart_id):
             # The rest is not authorized here: the shopper may still be choosing how to pay it.
             splits.wait_or_give_back(world, collection.id)
             return
