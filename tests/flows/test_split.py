@@ -462,6 +462,53 @@ def test_an_order_that_waits_for_one_part_is_paid_when_that_part_comes(timed: Sh
     assert order.is_paid
 
 
+@pytest.mark.parametrize("how", ["expires", "is canceled", "is refunded"])
+def test_an_order_that_waits_for_one_part_can_be_paid_when_the_other_is_gone_meanwhile(
+    timed: Shop, clock: Clock, how: str
+) -> None:
+    cart = timed.cart("5.000", "KWD")
+    scenario = "immediate_sale" if how == "is refunded" else "approve"
+    first, late = planned(timed, cart, dinars("2.000", scenario), dinars("3.000", "pending"))
+    timed.engine.complete_cart(cart.id)
+    (payment,) = timed.collection_of(cart).payments
+    match how:
+        case "expires":
+            timed.simulator.control.do("expire", first.provider_reference or "")
+            clock.forward(days=1)
+            timed.engine.reconcile(CARDS)
+        case "is canceled":
+            timed.engine.cancel_payment(payment.id)
+        case "is refunded":
+            timed.engine.refund_payment(payment.id)
+    timed.simulator.control.do("settle", late.provider_reference or "")
+    clock.forward(days=3)
+    work_for(timed, clock, 30)
+    alarms = [event.name for event in timed.engine.list_events(first.payment_collection_id) if "alarm" in event.name]
+    assert "kassa.alarm.not_completed" in alarms
+    planned(timed, cart, dinars("2.000"), dinars("3.000", "pending"))
+    paid = timed.engine.complete_cart(cart.id)
+    assert isinstance(paid, OrderPlaced)
+    assert paid.is_paid
+    assert held(timed, [late]) == ["authorized"]
+    assert len(timed.engine.list_orders()) == 1
+
+
+def test_an_order_whose_parts_are_all_gone_takes_no_money_that_it_does_not_count(timed: Shop, clock: Clock) -> None:
+    cart = timed.cart("5.000", "KWD")
+    first, late = planned(timed, cart, dinars("2.000"), dinars("3.000", "pending"))
+    timed.engine.complete_cart(cart.id)
+    timed.simulator.control.do("expire", first.provider_reference or "")
+    timed.simulator.control.do("decline", late.provider_reference or "")
+    clock.forward(days=3)
+    timed.engine.reconcile(CARDS)
+    work_for(timed, clock, 60)
+    again = planned(timed, cart, dinars("2.000"), dinars("3.000"))
+    paid = timed.engine.complete_cart(cart.id)
+    assert isinstance(paid, OrderPlaced)
+    assert paid.is_paid
+    assert held(timed, again) == ["authorized", "authorized"]
+
+
 def test_money_that_is_given_back_counts_for_nothing_in_how_far_a_collection_is_paid(shop: Shop) -> None:
     cart = shop.cart("50.00")
     planned(shop, cart, part("20.00", "immediate_sale"), part("30.00", "decline"))
@@ -503,3 +550,17 @@ def test_a_collection_without_a_cart_is_split_too(shop: Shop) -> None:
     paid = shop.engine.retrieve_payment_collection(collection.id)
     assert (paid.is_covered, collection_status(paid)) == (True, CollectionStatus.AUTHORIZED)
     assert all(session.status is SessionStatus.AUTHORIZED for session in paid.sessions)
+
+
+def test_a_part_that_was_taken_and_given_back_by_hand_frees_its_place(shop: Shop) -> None:
+    collection = shop.engine.create_custom_payment_collection("eu", Money.parse("50.00", "EUR"))
+    plan = [part("20.00", "immediate_sale"), part("30.00")]
+    first, _ = shop.engine.plan_payment_sessions(collection.id, plan).live_sessions
+    shop.engine.authorize_payment_session(first.id)
+    (payment,) = shop.engine.retrieve_payment_collection(collection.id).payments
+    shop.engine.refund_payment(payment.id, Money.parse("5.00", "EUR"))
+    with pytest.raises(NotAllowed, match=r"15\.00 EUR of 20\.00 EUR stands"):
+        shop.engine.plan_payment_sessions(collection.id, plan)
+    shop.engine.refund_payment(payment.id)
+    again, _ = shop.engine.plan_payment_sessions(collection.id, plan).live_sessions
+    assert again.id != first.id

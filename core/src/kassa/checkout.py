@@ -244,9 +244,10 @@ def _require_payable(world: World, connection: Connection, standing: Sequence[Pa
 def _require_whole(collection: PaymentCollection, session: PaymentSession) -> None:
     left = collection.standing(session)
     if left != session.amount:
+        what_now = "kassa gives back what stands, too" if collection.order_id is None else "give back what stands, too"
         raise NotAllowed(
             f"only {left} of {session.amount} stands for payment session {session.id}: the rest was released or given back; "
-            f"kassa gives back what stands, too; then pay cart {collection.cart_id} anew"
+            f"{what_now}; then pay cart {collection.cart_id} anew"
         )
 
 

@@ -7,7 +7,7 @@ from kassa.errors import NotAllowed
 from kassa.model import Operation, OperationKind, PaymentSession
 from kassa.protocol import finish, raise_failure, refuse_hindered, still_processing
 from kassa.providers import ConfiguredProvider
-from kassa.store import collections, operations, sessions
+from kassa.store import collections, operations, payments, sessions
 from kassa.transitions import OperationStatus, SessionStatus
 from kassa.world import World
 from kassa_sdk import Declined
@@ -15,9 +15,11 @@ from kassa_sdk import Declined
 
 def make_way(world: World, connection: Connection, live: PaymentSession) -> Operation | None:
     """Free the place that this session holds.  Returns what must be sent first, or None when the place is free."""
-    if live.status is SessionStatus.AUTHORIZED:
-        raise NotAllowed(f"payment session {live.id} is authorized; complete the cart, or cancel its payment first")
     now = world.clock()
+    if live.status is SessionStatus.AUTHORIZED:
+        _require_nothing_stands(connection, live)
+        sessions.move(connection, live, SessionStatus.CANCELED, now)
+        return None
     refuse_hindered(world, connection, live, OperationKind.CANCEL)
     if live.provider_reference is None:
         # The shopper never got it, so nobody can pay it; should it have begun after all, recovery closes it.
@@ -30,6 +32,18 @@ def make_way(world: World, connection: Connection, live: PaymentSession) -> Oper
     closing = intents.close(live, now)
     operations.add(connection, closing)
     return closing
+
+
+def _require_nothing_stands(connection: Connection, live: PaymentSession) -> None:
+    payment = payments.of_session(connection, live.store_id, live.id)
+    assert payment is not None, "a session that is authorized has a payment"
+    if payment.standing == payment.amount:
+        raise NotAllowed(f"payment session {live.id} is authorized; complete the cart, or cancel its payment first")
+    if payment.standing or payment.capturing or payment.refunding:
+        raise NotAllowed(
+            f"{payment.standing} of {payment.amount} stands for payment session {live.id}, or something of it is in doubt; "
+            f"give back the rest of payment {payment.id} first"
+        )
 
 
 def _give_up_unclosed(connection: Connection, live: PaymentSession, provider: ConfiguredProvider, world: World) -> None:

@@ -377,9 +377,9 @@ def release(connection: Connection, payment: Payment, session: PaymentSession, n
     if left.minor > 0:
         payments.book_cancel(connection, payment, left, now)
     collection = collections.load(connection, payment.store_id, payment.payment_collection_id)
-    is_unused = not payment.captured and not payment.capturing and collection.order_id is None
+    is_unused = not payment.captured and not payment.capturing and not collection.order_is_paid
     if is_unused and session.status is SessionStatus.AUTHORIZED:
-        # Nothing was ordered: its place is free for another session.
+        # No order counts on it, or one that still waits for its money: its place is free for another session.
         sessions.move(connection, session, SessionStatus.CANCELED, now)
         if session.is_live:
             # No order is to be placed for it.  One that holds no place is surplus: others may still be waited for.

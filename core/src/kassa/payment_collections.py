@@ -109,7 +109,8 @@ def _is_being_paid(connection: Connection, collection: PaymentCollection) -> boo
 def refuse_completed(collection: PaymentCollection) -> None:
     """Raises NotAllowed once the order is placed, unless it waits for money that did not come."""
     live = collection.live_sessions
-    is_missing = Money.total((session.amount for session in live), collection.amount.currency) != collection.amount
+    expected = (collection.standing(each) if each.status is SessionStatus.AUTHORIZED else each.amount for each in live)
+    is_missing = Money.total(expected, collection.amount.currency) != collection.amount
     waits_in_vain = is_missing or any(session.status in UNPAID for session in live)
     if collection.completed_at is not None and (collection.order_is_paid or not waits_in_vain):
         raise NotAllowed(f"payment collection {collection.id} is completed; its order is {collection.order_id}")

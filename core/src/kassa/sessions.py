@@ -224,7 +224,10 @@ def _next_step(
     standing = {
         place: there[place]
         for place, wish in enumerate(wishes)
-        if place in there and there[place].status in kept and _is_same(connection, there[place], collection, wish)
+        if place in there
+        and there[place].status in kept
+        and _is_same(connection, there[place], collection, wish)
+        and _is_whole(collection, there[place])
     }
     missing = [place for place in range(len(wishes)) if place not in standing]
     # A switch speaks against new sessions only.
@@ -240,6 +243,11 @@ def _next_step(
     for session in standing.values():
         refuse_hindered(world, connection, session, OperationKind.UPDATE)
     return _Ready(tuple(standing.values()))
+
+
+def _is_whole(collection: PaymentCollection, session: PaymentSession) -> bool:
+    """Whether nothing of its payment was released or given back, where there is one."""
+    return session.status is not SessionStatus.AUTHORIZED or collection.standing(session) == session.amount
 
 
 def _add_session(
