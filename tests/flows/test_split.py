@@ -406,6 +406,45 @@ def test_a_giving_back_that_never_arrived_is_tried_again_by_the_worker(
     shop.engine.close()
 
 
+@pytest.mark.parametrize("fault", [Fault.TOO_MANY_REQUESTS, Fault.UNAUTHORIZED])
+def test_a_person_is_told_when_giving_back_does_not_go_for_hours_and_it_goes_on(
+    timed: Shop, clock: Clock, fault: Fault
+) -> None:
+    cart = timed.cart("50.00")
+    parts = planned(timed, cart, part("20.00"), part("30.00", "decline"))
+    timed.simulator.control.add_fault(fault, "cancel", calls=None)
+    assert isinstance(timed.engine.complete_cart(cart.id), Refused)
+    work_for(timed, clock, 50)
+    collection_id = parts[0].payment_collection_id
+    assert not [event for event in timed.engine.list_events(collection_id) if event.name.startswith("kassa.alarm")]
+    work_for(timed, clock, 300)
+    assert [event for event in timed.engine.list_events(collection_id) if event.name == "kassa.alarm.incomplete"]
+    timed.simulator.control.clear_faults()
+    work_for(timed, clock, 420)
+    assert held(timed, parts) == ["canceled", "declined"]
+    assert timed.engine.list_cases() == ()
+
+
+def test_a_part_waits_no_longer_for_a_pending_one_that_is_deleted(timed: Shop, clock: Clock) -> None:
+    cart = timed.cart("50.00")
+    first, pending = planned(timed, cart, part("20.00"), part("30.00", "pending"))
+    assert isinstance(timed.engine.complete_cart(cart.id), Processing)
+    work_for(timed, clock, 5)
+    timed.engine.delete_payment_session(pending.id)
+    work_for(timed, clock, 70)
+    assert held(timed, [first]) == ["canceled"]
+
+
+@pytest.mark.parametrize("scenario", ["challenge", "pending"])
+def test_the_same_plan_again_leaves_a_part_alone_that_is_under_way(shop: Shop, scenario: str) -> None:
+    cart = shop.cart("50.00")
+    plan = part("20.00"), part("30.00", scenario)
+    before = planned(shop, cart, *plan)
+    shop.engine.complete_cart(cart.id)
+    assert [each.id for each in planned(shop, cart, *plan)] == [each.id for each in before]
+    assert len(shop.collection_of(cart).sessions) == 2
+
+
 # Beside others, and beside orders
 
 

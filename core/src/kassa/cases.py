@@ -7,6 +7,7 @@ of a split payment that did not come together, whatever the policy.
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -26,6 +27,9 @@ REASONS = {
     CaseKind.INCOMPLETE: "the other part of the payment did not come",
 }
 """What the provider, and the shopper, are told about money that is given back."""
+
+LONG_ENOUGH_TO_TELL = timedelta(hours=1)
+"""After this time a person is told, with every look, that money could not be given back yet."""
 
 _WAYS_BACK = (OperationKind.REFUND, OperationKind.CANCEL)
 
@@ -59,8 +63,11 @@ def settle(world: World, case: Case) -> Case:
     """Take the next step in a case that the caller has claimed.  Returns it as it then stands."""
     try:
         _settle(world, case)
-    except (StillProcessing, ProviderUnavailable):
+    except StillProcessing:
         _look_again_later(world, case)
+    except ProviderUnavailable as error:
+        _look_again_later(world, case)
+        _alarm_when_old(world, case, str(error))
     except (CallerError, PaymentDeclined) as error:
         _leave_to_a_person(world, case, str(error))
     except Exception as error:
@@ -91,6 +98,13 @@ def _settle(world: World, case: Case) -> None:
 def _look_again_later(world: World, case: Case) -> None:
     due_at = doubt.next_look(case.opened_at, world.clock())
     world.database.transact(lambda connection: cases.postpone(connection, case, due_at))
+
+
+def _alarm_when_old(world: World, case: Case, why: str) -> None:
+    """Of surplus money a person knows from the beginning, of the rest only when it does not go by itself."""
+    now = world.clock()
+    if case.kind is CaseKind.INCOMPLETE and now - case.opened_at >= LONG_ENOUGH_TO_TELL:
+        world.database.transact(lambda connection: cases.alarm(connection, case, why, now))
 
 
 def _declined(connection: Connection, case: Case, payment: Payment) -> Operation | None:

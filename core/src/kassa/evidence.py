@@ -366,6 +366,7 @@ def _session_closed(scene: _Scene) -> None:
     for other in operations.open_of_session(scene.connection, scene.session.store_id, scene.session.id):
         if other.id != scene.operation.id:
             _end(replace(scene, operation=other), "its session was closed at the provider")
+    _wait_no_longer(scene)
 
 
 def release(connection: Connection, payment: Payment, session: PaymentSession, now: datetime) -> bool:

@@ -36,6 +36,10 @@ class PlannedSession(Record):
     data: JsonObject = {}
 
 
+_UNDER_WAY = (SessionStatus.REQUIRES_MORE, SessionStatus.PENDING_AUTHORIZATION)
+"""The shopper, or the provider, is at it: the same plan again does not disturb them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """The session that somebody asks for: with which provider, what goes to it as it is, and who pays.
@@ -177,7 +181,9 @@ def _next_for_several(
     _require_sum(collection, wishes)
     if not made <= {session.id for session in collection.live_sessions}:
         raise Conflict(f"payment collection {collection.id} was planned otherwise meanwhile; plan its sessions again")
-    return _next_step(world, connection, collection, wishes, {SessionStatus.PENDING, SessionStatus.AUTHORIZED})
+    return _next_step(
+        world, connection, collection, wishes, {SessionStatus.PENDING, *_UNDER_WAY, SessionStatus.AUTHORIZED}
+    )
 
 
 def _brought_up_to_date(
@@ -241,7 +247,8 @@ def _next_step(
     if missing:
         return _Initiate(_add_session(world, connection, collection, wishes[missing[0]], missing[0]))
     for session in standing.values():
-        refuse_hindered(world, connection, session, OperationKind.UPDATE)
+        if session.status not in _UNDER_WAY:
+            refuse_hindered(world, connection, session, OperationKind.UPDATE)
     return _Ready(tuple(standing.values()))
 
 
