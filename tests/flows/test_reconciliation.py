@@ -245,6 +245,16 @@ def test_what_is_younger_than_an_hour_is_left_alone(timed: Shop, clock: Clock) -
         timed.engine.reconcile(CARDS)
 
 
+def test_what_an_account_did_before_our_first_session_with_it_is_not_ours(
+    timed: Shop, clock: Clock, somebody_else: SimulatorProvider
+) -> None:
+    made(somebody_else)
+    clock.forward(hours=20)
+    assert worked_through(timed.engine) == ()
+    with pytest.raises(NotAllowed, match="there is nothing of pp_simulator_cards to compare yet"):
+        timed.engine.reconcile(CARDS)
+
+
 def test_one_page_is_compared_in_one_pass_of_the_worker(timed: Shop, clock: Clock) -> None:
     for _ in range(3):
         timed.paid()

@@ -253,6 +253,28 @@ def test_a_provider_without_keys_is_never_sent_the_same_money_operation_twice(
     assert keyless.books(session, "captured") == ([4000] if fault in ACTED else [])
 
 
+@pytest.mark.parametrize("verb", ["capture", "refund"])
+def test_what_one_call_waits_for_is_not_taken_for_what_became_of_another_without_keys(
+    keyless: Shop, clock: Clock, verb: str
+) -> None:
+    payment = keyless.paid("100.00", scenario=f"{verb}_pending")
+    if verb == "refund":
+        keyless.engine.capture_payment(payment.id)
+    call = getattr(keyless.engine, f"{verb}_payment")
+    keyless.simulator.control.add_fault(Fault.CUT_BEFORE_ACTING, verb)  # type: ignore[arg-type]  # one of its operations
+    with pytest.raises(StillProcessing):
+        call(payment.id, Money.parse("40.00", "EUR"))
+    (lost,) = keyless.engine.list_operations_in_doubt()
+    call(payment.id, Money.parse("40.00", "EUR"), idempotency_key="another wish")
+    _, waiting = keyless.engine.list_operations_in_doubt()
+    for _ in range(3):
+        clock.forward(minutes=10)
+        keyless.engine.work()
+    after = {each.id: each for each in keyless.engine.list_operations(payment.payment_collection_id)}
+    assert (after[lost.id].cause or "").startswith("declined (never_happened)")
+    assert after[waiting.id].status is OperationStatus.PENDING
+
+
 def test_what_a_provider_that_is_not_configured_any_more_has_in_doubt_waits_and_says_so(
     timed: Shop, clock: Clock, configured: str
 ) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from pydantic import ValidationError
+
 from kassa.intents import LEASE
 from kassa.model import Operation, OperationKind, Payment
 from kassa.transitions import OperationStatus
@@ -116,6 +118,18 @@ def was_declined(operation: Operation) -> bool:
     said = operation.answer or ""
     is_no = said.startswith(_SAID_NO) and not said.startswith(f'{_SAID_NO},"code":"{NEVER_HAPPENED}"')
     return operation.status is OperationStatus.FAILED and is_no
+
+
+def awaited_movement(operation: Operation) -> str | None:
+    """What the provider calls the capture or refund of which it has said that it is pending; None: it did not say."""
+    if operation.status is not OperationStatus.PENDING or operation.answer is None:
+        return None
+    try:
+        facts = Pending.model_validate_json(operation.answer).facts
+    except ValidationError:
+        return None  # kept, but cut off at its end
+    movements = (*facts.captures, *facts.refunds)
+    return next((each.provider_reference for each in movements if each.attempt_key == operation.attempt_key), None)
 
 
 def is_proven_absent(operation: Operation, manifest: Manifest, now: datetime) -> bool:

@@ -179,9 +179,13 @@ def _behind(pupil: _Pupil, payment: Payment, kind: OperationKind, movement: Move
         return None
     if pupil.manifest is None or pupil.manifest.idempotency.keys != "none" or movement.attempt_key is not None:
         return None
-    # A provider that keeps no keys tells none: what is in doubt with just this amount is what it tells of.
+    # A provider that keeps no keys tells none: what is in doubt with just this amount is what it tells of, unless the
+    # answer to another call has named it.
     alike = [each for each in ours if each.status in OPEN_OPERATION and each.amount == movement.amount]
-    return alike[0] if alike else None
+    awaited = {each.id: doubt.awaited_movement(each) for each in alike}
+    named = [each for each in alike if awaited[each.id] == movement.provider_reference]
+    nameless = [each for each in alike if awaited[each.id] is None]
+    return next(iter(named or nameless), None)
 
 
 def _moved_elsewhere(pupil: _Pupil, payment: Payment, kind: OperationKind, movement: Movement) -> bool:

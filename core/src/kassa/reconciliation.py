@@ -141,8 +141,8 @@ def _begun(world: World, provider: ConfiguredProvider, window: _Window | None) -
         due = _next_window(connection, provider.id, now, timedelta(0))
         if due is None:
             raise NotAllowed(
-                f"there is nothing of {provider.id} to compare yet: the last {MARGIN.total_seconds() / 3600:g} hours "
-                f"are left alone"
+                f"there is nothing of {provider.id} to compare yet: a comparison begins with the first session, and the "
+                f"last {MARGIN.total_seconds() / 60:g} minutes are left alone"
             )
         return _added(connection, provider.id, due, now)
 
@@ -162,12 +162,13 @@ def _next_window(connection: Connection, provider_id: str, now: datetime, pause:
     newest = reconciliations.newest_daily(connection, provider_id)
     until = now - MARGIN
     if newest is None:
-        since = sessions.first_created_at(connection, provider_id) or now - EVERY
+        # What the account did before is not ours.
+        since = sessions.first_created_at(connection, provider_id)
     elif newest.finished_at is None or newest.until + pause > now:
         return None
     else:
         since = newest.until
-    return _Window(since, until, is_daily=True) if since < until else None
+    return _Window(since, until, is_daily=True) if since is not None and since < until else None
 
 
 def _asked_for(since: datetime, until: datetime | None, now: datetime) -> _Window:

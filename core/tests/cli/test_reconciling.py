@@ -72,4 +72,18 @@ def test_the_worker_compares_by_itself_once_a_day(captured_elsewhere: str, kassa
 def test_a_provider_without_a_list_is_said_to_have_none(shop: Path, kassa: Kassa) -> None:
     ended = kassa("reconcile", "default")
     assert (ended.exit_code, "has no list of its payments" in ended.stderr) == (1, True)
-    assert kassa("reconcile").stdout.strip() == "No configured provider has a list of its payments."
+    assert kassa("reconcile").stderr.strip() == "no configured provider has a list of its payments"
+
+
+def test_a_provider_of_which_there_is_nothing_to_compare_yet_keeps_nobody_from_the_others(
+    captured_elsewhere: str, kassa: Kassa
+) -> None:
+    with Path("kassa.toml").open("a", encoding="utf-8") as config:
+        config.write("""
+        [providers.unused]
+        plugin = "simulator"
+        options = { base_url = "env:SIMULATOR_URL", api_key = "env:SIMULATOR_KEY", webhook_secret = "env:SIMULATOR_SECRET" }
+        """)
+    compared = kassa("reconcile", "--json")
+    assert [each["provider_id"] for each in compared.document["reconciliations"]] == ["pp_simulator_cards"]
+    assert "there is nothing of pp_simulator_unused to compare yet" in compared.stderr

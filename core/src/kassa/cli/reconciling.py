@@ -1,5 +1,6 @@
 """``kassa reconcile`` and ``kassa reconciliations``: our books beside the provider's own."""
 
+import sys
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -26,6 +27,8 @@ from kassa.cli.output import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kassa.engine import Engine
     from kassa.model import Reconciliation
 
@@ -56,7 +59,10 @@ def reconcile(
     hour is left alone. `kassa worker` does the same once a day by itself.
     """
     with opened(config) as engine:
-        compared = [_compare(engine, name, since, as_json=as_json) for name in _names(engine, provider)]
+        if provider is not None:
+            compared = [_compare(engine, provider, since, as_json=as_json)]
+        else:
+            compared = list(_compare_all(engine, since, as_json=as_json))
     if as_json:
         print_document({"reconciliations": [document(each) for each in compared]})
     else:
@@ -91,13 +97,18 @@ def document(reconciliation: "Reconciliation") -> Document:
     return record_document(reconciliation, without=("cursor", "lease_until"))
 
 
-def _names(engine: "Engine", provider: str | None) -> list[str]:
-    if provider is not None:
-        return [provider]
+def _compare_all(engine: "Engine", since: datetime | None, *, as_json: bool) -> "Iterator[Reconciliation]":
+    """Every provider that has a list; one of which there is nothing to compare yet keeps nobody from the others."""
+    from kassa.errors import NotAllowed
+
     listing = [each.id for each in engine.providers.values() if each.manifest.lists_payments]
     if not listing:
-        say("No configured provider has a list of its payments.")
-    return listing
+        print("no configured provider has a list of its payments", file=sys.stderr)
+    for name in listing:
+        try:
+            yield _compare(engine, name, since, as_json=as_json)
+        except NotAllowed as nothing:
+            print(nothing, file=sys.stderr)
 
 
 def _compare(engine: "Engine", name: str, since: datetime | None, *, as_json: bool) -> "Reconciliation":
