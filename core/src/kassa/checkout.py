@@ -62,7 +62,7 @@ def complete(world: World, cart_id: str) -> Completion:
         return _placed_before(world, cart.order_id, collection)
     if not cart.total:
         return _place_for_nothing(world, cart)
-    live = _sessions_to_pay(cart, collection)
+    live = _paying_sessions(cart, collection)
     own: set[str] = set()
     try:
         completion = _authorize_in_order(world, cart, live, own)
@@ -81,12 +81,12 @@ def complete_paid(world: World, cart_id: str) -> Completion:
     cart, collection = world.database.read(lambda connection: _cart_and_collection(world, connection, cart_id))
     if cart.order_id is not None and not _waits_for_money(collection):
         return _placed_before(world, cart.order_id, collection)
-    return _completed(world, cart, _sessions_to_pay(cart, collection))
+    return _completed(world, cart, _paying_sessions(cart, collection))
 
 
 def _authorize_in_order(world: World, cart: CartSnapshot, live: Sequence[PaymentSession], own: set[str]) -> Completion:
     """Authorize what is not yet, and place the order.  Those that this very call has authorized are added to ``own``."""
-    standing: list[PaymentSession] = []
+    paying: list[PaymentSession] = []
     for session in live:
         try:
             attempt = authorization.authorize(world, session.id)
@@ -101,8 +101,8 @@ def _authorize_in_order(world: World, cart: CartSnapshot, live: Sequence[Payment
         if attempt.session.status is SessionStatus.REQUIRES_MORE:
             assert attempt.session.action is not None, "a session that requires more says what"
             return ActionNeeded(payment_session=attempt.session, action=attempt.session.action)
-        standing.append(attempt.session)
-    return _completed(world, cart, standing)
+        paying.append(attempt.session)
+    return _completed(world, cart, paying)
 
 
 def _undo(world: World, live: Sequence[PaymentSession], own: Set[str]) -> None:
@@ -154,10 +154,10 @@ def _note_order(
     return collections.load(connection, world.store_id, collection_id)
 
 
-def _completed(world: World, cart: CartSnapshot, standing: Sequence[PaymentSession]) -> Completion:
+def _completed(world: World, cart: CartSnapshot, paying: Sequence[PaymentSession]) -> Completion:
     """Place the order, where every session is authorized, or pending with a provider whose orders need not wait."""
     may_wait = world.region(cart.region_id).orders_while_pending
-    for session in standing:
+    for session in paying:
         match session.status:
             case SessionStatus.AUTHORIZED:
                 continue
@@ -168,8 +168,8 @@ def _completed(world: World, cart: CartSnapshot, standing: Sequence[PaymentSessi
                 raise _moved_on(session)
             case _:
                 assert_never(session.status)
-    is_paid = all(session.status is SessionStatus.AUTHORIZED for session in standing)
-    return _place(world, cart, standing, is_paid=is_paid)
+    is_paid = all(session.status is SessionStatus.AUTHORIZED for session in paying)
+    return _place(world, cart, paying, is_paid=is_paid)
 
 
 def _moved_on(session: PaymentSession) -> Conflict:
@@ -183,7 +183,7 @@ def _cart_and_collection(
     return cart, collections.find_by_cart(connection, world.store_id, cart_id)
 
 
-def _sessions_to_pay(cart: CartSnapshot, collection: PaymentCollection | None) -> tuple[PaymentSession, ...]:
+def _paying_sessions(cart: CartSnapshot, collection: PaymentCollection | None) -> tuple[PaymentSession, ...]:
     if collection is None:
         raise NotAllowed(f"cart {cart.id} has no payment collection; create one, and a payment session in it")
     live = collection.live_sessions
@@ -195,18 +195,18 @@ def _sessions_to_pay(cart: CartSnapshot, collection: PaymentCollection | None) -
     return live
 
 
-def _place(world: World, cart: CartSnapshot, standing: Sequence[PaymentSession], *, is_paid: bool) -> OrderPlaced:
+def _place(world: World, cart: CartSnapshot, paying: Sequence[PaymentSession], *, is_paid: bool) -> OrderPlaced:
     """Place the order, and complete the collection: in one transaction where the cart driver shares the database."""
-    collection_id = standing[0].payment_collection_id
-    total = Money.total((session.amount for session in standing), cart.total.currency)
+    collection_id = paying[0].payment_collection_id
+    total = Money.total((session.amount for session in paying), cart.total.currency)
     order = PlacedOrder(cart_id=cart.id, payment_collection_id=collection_id, total=total, is_paid=is_paid)
     if not world.carts.shares_database:
-        world.database.transact(lambda connection: _require_payable(world, connection, standing))
+        world.database.transact(lambda connection: _require_payable(world, connection, paying))
     order_id = None if world.carts.shares_database else world.carts.place_order(world.store_id, order, None)
 
     def place(connection: Connection) -> OrderPlaced:
         if order_id is None:
-            _require_payable(world, connection, standing)
+            _require_payable(world, connection, paying)
         placed = order_id or world.carts.place_order(world.store_id, order, connection)
         completed = _note_order(world, connection, collection_id, placed, is_paid=is_paid)
         return OrderPlaced(order_id=placed, payment_collection=completed, is_paid=is_paid)
@@ -214,13 +214,13 @@ def _place(world: World, cart: CartSnapshot, standing: Sequence[PaymentSession],
     return world.database.transact(place)
 
 
-def _require_payable(world: World, connection: Connection, standing: Sequence[PaymentSession]) -> None:
+def _require_payable(world: World, connection: Connection, paying: Sequence[PaymentSession]) -> None:
     """Whether an order may be placed for these sessions at this moment.  Raises Conflict, NotAllowed, StillProcessing.
 
     Under the lock of the collection: what was read before the providers were called may have changed since.
     """
-    collection = collections.lock(connection, world.store_id, standing[0].payment_collection_id)
-    for session in standing:
+    collection = collections.lock(connection, world.store_id, paying[0].payment_collection_id)
+    for session in paying:
         stored = sessions.load(connection, world.store_id, session.id)
         is_authorized = stored.status is SessionStatus.AUTHORIZED
         if stored.status is not session.status or (is_authorized and not collection.is_promised(stored)):
@@ -230,10 +230,10 @@ def _require_payable(world: World, connection: Connection, standing: Sequence[Pa
         for operation in operations.open_of_session(connection, session.store_id, session.id):
             if operation.kind is OperationKind.CANCEL:
                 raise still_processing(operation)
-    if {session.id for session in standing} != {session.id for session in collection.live_sessions}:
+    if {session.id for session in paying} != {session.id for session in collection.live_sessions}:
         raise Conflict(f"payment collection {collection.id} was planned otherwise meanwhile; complete the cart again")
     cart = world.cart(collection.cart_id or "", connection)
-    total = Money.total((session.amount for session in standing), cart.total.currency)
+    total = Money.total((session.amount for session in paying), cart.total.currency)
     if cart.total != total:
         raise Conflict(
             f"cart {cart.id} comes to {cart.total} now, but {total} is authorized; "

@@ -227,7 +227,7 @@ def _next_step(
     One that stands in its place as it is wished for stays there, while it is in one of the ``kept`` statuses.
     """
     there = {session.place: session for session in collection.live_sessions}
-    standing = {
+    staying = {
         place: there[place]
         for place, wish in enumerate(wishes)
         if place in there
@@ -235,21 +235,21 @@ def _next_step(
         and _is_same(connection, there[place], collection, wish)
         and _is_whole(collection, there[place])
     }
-    missing = [place for place in range(len(wishes)) if place not in standing]
+    missing = [place for place in range(len(wishes)) if place not in staying]
     # A switch speaks against new sessions only.
     in_force = switches.in_force(connection, until_commit=True) if missing else ()
     for place, wish in enumerate(wishes):
         _refuse_not_offered(world, collection, wish, in_force if place in missing else ())
     for session in collection.live_sessions:
-        closing = None if session in standing.values() else make_way(world, connection, session)
+        closing = None if session in staying.values() else make_way(world, connection, session)
         if closing is not None:
             return _CloseFirst(closing)
     if missing:
         return _Initiate(_add_session(world, connection, collection, wishes[missing[0]], missing[0]))
-    for session in standing.values():
+    for session in staying.values():
         if session.status not in _UNDER_WAY:
             refuse_hindered(world, connection, session, OperationKind.UPDATE)
-    return _Ready(tuple(standing.values()))
+    return _Ready(tuple(staying.values()))
 
 
 def _is_whole(collection: PaymentCollection, session: PaymentSession) -> bool:
