@@ -101,9 +101,9 @@ def test_a_secret_of_a_cart_driver_in_the_file_is_refused(install: Install) -> N
     )
 
 
-def test_the_embedded_carts_refuse_options() -> None:
+def test_an_option_that_the_embedded_carts_do_not_have_is_refused() -> None:
     assert refusals('[carts]\noptions = { folder = "x" }\n') == [
-        "kassa.toml:2: carts.options: the embedded driver takes none; remove them"
+        "kassa.toml:2: carts.options.folder: unknown key; remove it"
     ]
 
 

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, bindparam, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from kassa.errors import InternalError, StoreUnavailable
@@ -19,7 +19,7 @@ from kassa.ids import Kind, new_id
 from kassa.model import PaymentCollection
 from kassa.store import collections, events, schema
 from kassa.store.database import Database
-from kassa.store.tables import metadata
+from kassa.store.tables import UtcDateTime, metadata
 from kassa_sdk import Money
 
 NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -150,10 +150,26 @@ def at_schema(database_url: str, revision: str) -> Database:
     return database
 
 
+FIRST_RELEASE = text(
+    "INSERT INTO payment_collections (id, store_id, region_id, cart_id, order_is_paid, currency, amount_minor, created_at,"
+    " updated_at) VALUES (:id, :store_id, :region_id, :cart_id, :is_paid, :currency, :minor, :created_at, :created_at)"
+).bindparams(bindparam("created_at", type_=UtcDateTime))
+
+
 def test_what_the_first_release_stored_is_there_after_the_upgrade(database_url: str) -> None:
     database = at_schema(database_url, "0001")
     collection = new_collection()
-    database.transact(lambda connection: collections.add(connection, collection))
+    row = {
+        "id": collection.id,
+        "store_id": collection.store_id,
+        "region_id": collection.region_id,
+        "cart_id": collection.cart_id,
+        "is_paid": collection.order_is_paid,
+        "currency": collection.amount.currency,
+        "minor": collection.amount.minor,
+        "created_at": collection.created_at,
+    }
+    database.transact(lambda connection: connection.execute(FIRST_RELEASE, row))
     schema.upgrade(database)
     assert database.read(schema.version) == schema.HEAD
     assert database.read(lambda connection: collections.load(connection, "default", collection.id)) == collection

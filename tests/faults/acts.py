@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from stage import Stage, Things
 
 from kassa import Money, NewItem, PlannedSession
-from kassa.model import ReceivedNotice
+from kassa.carts import CartChanges, Wanted
+from kassa.model import ReceivedNotice, Scope
+from kassa.refund_reasons import ReasonChanges
 
 Act = Callable[[Stage, Things], object]
 
@@ -155,6 +157,56 @@ def resolve(has_succeeded: bool) -> Act:
         return decided
 
     return act
+
+
+def add_to_cart(stage: Stage, things: Things) -> object:
+    return stage.engine.add_to_cart(things["cart"], Wanted(variant_id="tea", quantity=1))
+
+
+def set_quantity(stage: Stage, things: Things) -> object:
+    (line,) = stage.engine.retrieve_cart(things["cart"]).items
+    return stage.engine.set_cart_quantity(things["cart"], line.id, 3)
+
+
+def update_cart(stage: Stage, things: Things) -> object:
+    return stage.engine.update_cart(things["cart"], CartChanges(email="ada@example.org"))
+
+
+def create_publishable_key(stage: Stage, _: Things) -> object:
+    return stage.engine.create_publishable_key("the shop")
+
+
+def create_secret_key(stage: Stage, _: Things) -> object:
+    return stage.engine.create_secret_key("the backend", [Scope.READ])
+
+
+def revoke_key(stage: Stage, things: Things) -> object:
+    return stage.engine.revoke_api_key(things["key"])
+
+
+def create_reason(stage: Stage, _: Things) -> object:
+    return stage.engine.create_refund_reason("chipped", "Chipped")
+
+
+def change_reason(stage: Stage, things: Things) -> object:
+    return stage.engine.update_refund_reason(things["reason"], ReasonChanges(label="Broken"))
+
+
+def delete_reason(stage: Stage, things: Things) -> object:
+    return stage.engine.delete_refund_reason(things["reason"])
+
+
+def owe_more(stage: Stage, things: Things) -> object:
+    order_id = stage.engine.retrieve_payment_collection(things["collection"]).order_id or ""
+    return stage.engine.create_payment_collection_for_order(order_id, Money.parse("5.00", "EUR"))
+
+
+def delete_collection(stage: Stage, things: Things) -> object:
+    return stage.engine.delete_payment_collection(things["debt"])
+
+
+def mark_as_paid(stage: Stage, things: Things) -> object:
+    return stage.engine.mark_as_paid(things["debt"], stage.provider_id)
 
 
 def plan_sessions(second: str = "approve") -> Act:

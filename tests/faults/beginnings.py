@@ -311,3 +311,19 @@ def a_part_that_stands(second: str) -> Prepare:
         return things
 
     return prepare
+
+
+def a_key(stage: Stage) -> Things:
+    return {"key": stage.engine.create_publishable_key("the shop").key.id}
+
+
+def a_reason(stage: Stage) -> Things:
+    return {"reason": stage.engine.create_refund_reason("chipped", "Chipped").id}
+
+
+def a_debt(stage: Stage) -> Things:
+    """An order of which more is owed than what has paid it."""
+    things = stage.paid()
+    order_id = stage.engine.retrieve_payment_collection(things["collection"]).order_id or ""
+    debt = stage.engine.create_payment_collection_for_order(order_id, Money.parse("5.00", "EUR"))
+    return things | {"debt": debt.id}

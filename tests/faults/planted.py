@@ -304,18 +304,22 @@ BUGS = (
                 "settlement.py",
                 """\
     found = payments.load(connection, world.store_id, payment_id)
-    collections.lock(connection, world.store_id, found.payment_collection_id)
+    collection = collections.lock(connection, world.store_id, found.payment_collection_id)
 """,
                 """\
-    collections.lock(connection, world.store_id, payment.payment_collection_id)
+    collection = collections.lock(connection, world.store_id, payment.payment_collection_id)
 """,
             ),
             Edit(
                 "settlement.py",
                 """\
-    payment = payments.load(connection, world.store_id, payment_id)
-    session""",
-                "    session",
+    session = collection.session(found.payment_session_id)
+    payment = collection.payment_of(session.id)
+    assert payment is not None, "it was found before the lock, and nothing deletes payments"
+""",
+                """\
+    session = collection.session(payment.payment_session_id)
+""",
             ),
         ),
         only="refund and refund",

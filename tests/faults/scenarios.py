@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from acts import (
     Act,
+    add_to_cart,
     answer_action,
     apply_notice,
     authorize,
@@ -15,16 +16,24 @@ from acts import (
     cancel_keyed,
     capture,
     capture_keyed,
+    change_reason,
     close_case,
     complete,
     create_cart,
     create_cart_keyed,
     create_collection,
     create_custom_collection,
+    create_publishable_key,
+    create_reason,
+    create_secret_key,
+    delete_collection,
+    delete_reason,
     delete_session,
     initiate,
     initiate_keyed,
     look_again,
+    mark_as_paid,
+    owe_more,
     plan_sessions,
     receive,
     reconcile,
@@ -36,8 +45,11 @@ from acts import (
     replay_notice,
     request_reload,
     resolve,
+    revoke_key,
+    set_quantity,
     switch_off,
     switch_on,
+    update_cart,
     update_session,
     work,
 )
@@ -52,15 +64,18 @@ from beginnings import (
     a_day_later,
     a_day_to_compare,
     a_dearer_cart,
+    a_debt,
     a_decline,
     a_dispute,
     a_free_cart,
+    a_key,
     a_minute_later,
     a_paid_cart_that_nobody_completes,
     a_paid_order_to_note,
     a_part_that_stands,
     a_payment,
     a_plan,
+    a_reason,
     a_refund,
     a_replaced_session,
     a_session,
@@ -92,7 +107,9 @@ READS = frozenset(
         "close",
         "explain_providers",
         "find_idempotency_key",
+        "find_payment_collection",
         "for_store",
+        "list_api_keys",
         "list_cases",
         "list_deliveries",
         "list_events",
@@ -104,14 +121,23 @@ READS = frozenset(
         "list_payments",
         "list_provider_switches",
         "list_reconciliations",
+        "list_refund_reasons",
+        "payment_collection_of_order",
+        "price_variants",
         "provider_health",
+        "recognize_api_key",
+        "refund_reasons_of",
         "reload",
         "reload_if_asked",
         "retrieve_cart",
         "retrieve_notice",
+        "retrieve_order",
         "retrieve_payment",
         "retrieve_payment_collection",
         "retrieve_payment_session",
+        "retrieve_refund_reason",
+        "retrieve_region",
+        "search_payments",
     }
 )
 """The methods of the engine that change nothing that is stored."""
@@ -323,3 +349,25 @@ scenario("tell a subscriber", a_story_to_tell, work, _WORK, providers=_NO_PROVID
 scenario(
     "tell a subscriber again", a_told_story, replay_delivery, "replay_delivery", providers=_NO_PROVIDER, tells=True
 )
+scenario("add to a cart", a_cart, add_to_cart, "add_to_cart", providers=_NO_PROVIDER)
+scenario("have more of one line", a_cart, set_quantity, "set_cart_quantity", providers=_NO_PROVIDER)
+scenario("note who buys", a_collection, update_cart, "update_cart", providers=_NO_PROVIDER)
+scenario("create a publishable key", nothing, create_publishable_key, "create_publishable_key", providers=_NO_PROVIDER)
+scenario("create a secret key", nothing, create_secret_key, "create_secret_key", providers=_NO_PROVIDER)
+scenario("revoke a key", a_key, revoke_key, "revoke_api_key", providers=_NO_PROVIDER)
+scenario("create a refund reason", nothing, create_reason, "create_refund_reason", providers=_NO_PROVIDER)
+scenario("change a refund reason", a_reason, change_reason, "update_refund_reason", providers=_NO_PROVIDER)
+scenario("delete a refund reason", a_reason, delete_reason, "delete_refund_reason", providers=_NO_PROVIDER)
+scenario(
+    "say that more is owed",
+    a_payment(),
+    owe_more,
+    "create_payment_collection_for_order",
+)
+scenario(
+    "give up what is owed",
+    a_debt,
+    delete_collection,
+    "delete_payment_collection",
+)
+scenario("mark as paid", a_debt, mark_as_paid, "mark_as_paid", hook="capture")

@@ -19,6 +19,10 @@ SETTINGS = """
 [database]
 url = "env:FAULTS_DATABASE"
 
+[carts.options.catalogue.tea]
+title = "Tea"
+prices = { EUR = "5.00" }
+
 [providers.default]
 plugin = "system"
 

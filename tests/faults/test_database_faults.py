@@ -195,17 +195,24 @@ def test_work_whose_backend_is_killed_is_run_again(database_url: str) -> None:
 
 
 @on_postgresql
-def test_a_read_whose_backend_is_killed_before_it_closes_is_run_again(database_url: str) -> None:
+def test_a_read_that_has_its_answer_is_not_disturbed_by_the_end_of_its_backend_and_the_next_one_runs_again(
+    database_url: str,
+) -> None:
     database = Database(database_url)
-    runs: list[int] = []
+    backends: list[int] = []
 
     def work(connection: Connection) -> int:
-        runs.append(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
-        if len(runs) == 1:
-            _kill(database_url, runs[0])
-        return len(runs)
+        backends.append(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        return len(backends)
 
+    def mortal(connection: Connection) -> int:
+        answer = work(connection)
+        _kill(database_url, backends[-1])
+        return answer
+
+    assert database.read(mortal) == 1
     assert database.read(work) == 2
+    assert backends[0] != backends[1]
     database.dispose()
 
 

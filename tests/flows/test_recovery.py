@@ -191,6 +191,24 @@ def test_a_session_that_was_replaced_before_it_answered_is_closed_when_it_turns_
     assert timed.simulator.control.payment(first.provider_reference or "")["status"] == "canceled"
 
 
+@pytest.mark.parametrize("fault", [Fault.TOO_MANY_REQUESTS, Fault.CUT_BEFORE_ACTING])
+def test_a_session_that_was_given_up_is_closed_also_when_its_closing_did_not_arrive_at_first(
+    keyless: Shop, clock: Clock, fault: Fault
+) -> None:
+    cart = keyless.cart()
+    keyless.simulator.control.add_fault(Fault.ACT_THEN_CUT, "initiate")
+    with pytest.raises(StillProcessing):
+        keyless.session(cart)
+    keyless.complete(cart)
+    keyless.simulator.control.add_fault(fault, "cancel", calls=3)
+    for _ in range(40):
+        clock.forward(hours=1)
+        keyless.engine.work()
+    first, _ = keyless.collection_of(cart).sessions
+    assert keyless.simulator.control.payment(first.provider_reference or "")["status"] == "canceled"
+    assert keyless.engine.list_operations_in_doubt() == ()
+
+
 @pytest.mark.parametrize(("has_succeeded", "expected"), [(True, "100.00"), (False, "0.00")])
 def test_a_person_decides_through_the_same_path(timed: Shop, clock: Clock, has_succeeded: bool, expected: str) -> None:
     payment = timed.paid("100.00")

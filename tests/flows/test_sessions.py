@@ -107,7 +107,7 @@ def test_a_cart_that_is_being_paid_does_not_change(shop: Shop) -> None:
 def test_an_ordered_cart_does_not_change(shop: Shop) -> None:
     cart = shop.cart()
     shop.complete(cart)
-    with pytest.raises(NotAllowed, match="is being paid"):
+    with pytest.raises(NotAllowed, match="is ordered already"):
         shop.engine.replace_cart_items(cart.id, [])
 
 

@@ -41,7 +41,7 @@ def authorize(world: World, session_id: str, answer: JsonObject | None = None) -
 
 def _plan(world: World, connection: Connection, session: PaymentSession, answer: JsonObject | None) -> Operation | None:
     collection = collections.lock(connection, world.store_id, session.payment_collection_id)
-    session = sessions.load(connection, world.store_id, session.id)
+    session = collection.session(session.id)
     if session.status in (SessionStatus.AUTHORIZED, SessionStatus.PENDING_AUTHORIZATION):
         return None
     # Whoever is to be called must be there before the intent to call them is stored.

@@ -1,68 +1,51 @@
-"""The embedded cart driver: carts and orders in tables of our own, for shops that bring none."""
+"""Carts and orders of kassa's own: created and changed by the shop, and, within its catalogue, by the shopper."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import Connection
 
-from kassa.errors import Conflict, InvalidData, NotAllowed, NotFound
+from kassa.errors import InvalidData, NotAllowed, NotFound
 from kassa.ids import Kind, new_id, require_kind
 from kassa.model import Cart, LineItem, Order, PaymentCollection
+from kassa.regions import Region
 from kassa.store import carts, collections, operations
-from kassa_sdk import CartSnapshot, Money, MoneyError, PlacedOrder, Record, Shopper
+from kassa_sdk import Address, JsonObject, Money, MoneyError, Record, Shopper
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+LARGEST_QUANTITY = 1_000_000
 
 
 class NewItem(Record):
     """A line for a cart: the price is the shop's, never the shopper's."""
 
     title: str = Field(min_length=1, max_length=1000, pattern=PRINTABLE)
-    quantity: int = Field(ge=1, le=1_000_000)
+    quantity: int = Field(ge=1, le=LARGEST_QUANTITY)
     unit_price: Money
     variant_id: str | None = Field(default=None, max_length=255, pattern=PRINTABLE)
 
 
-class NoOptions(BaseModel):
-    """The embedded driver has no options."""
+class Wanted(Record):
+    """So many of a variant of the catalogue."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    variant_id: str = Field(min_length=1, max_length=255, pattern=PRINTABLE)
+    quantity: int = Field(ge=1, le=LARGEST_QUANTITY)
 
 
-class EmbeddedCarts:
-    """Loads and completes carts for the engine; creates and changes them for the embedding application."""
+class CartChanges(Record):
+    """What changes in a cart: just the fields that are given, also those that are given as None.
 
-    Options: ClassVar[type[BaseModel]] = NoOptions
-    shares_database: ClassVar[bool] = True
+    Another region sets the prices of the catalogue in its currency.
+    """
 
-    def __init__(self, options: NoOptions, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
-
-    def load(self, store_id: str, cart_id: str, connection: Any) -> CartSnapshot | None:
-        """The cart, locked until the end of a writing transaction."""
-        require_kind(Kind.CART, cart_id, "cart_id")
-        cart = carts.load(connection, store_id, cart_id, for_update=True)
-        if cart is None:
-            return None
-        return CartSnapshot(
-            id=cart.id, region_id=cart.region_id, total=cart.total, shopper=cart.shopper, order_id=cart.order_id
-        )
-
-    def place_order(self, store_id: str, order: PlacedOrder, connection: Any) -> str:
-        """Place the order; when it was placed before, note at most that it is paid now."""
-        cart = required(connection, store_id, order.cart_id, for_update=True)
-        if cart.total != order.total:
-            raise Conflict(f"cart {cart.id} comes to {cart.total} now, not to {order.total}; complete it again")
-        placed = carts.order_of(connection, store_id, order.cart_id)
-        if placed is not None:
-            if order.is_paid and not placed.is_paid:
-                carts.mark_paid(connection, store_id, order.cart_id)
-            return placed.id
-        if not cart.items:
-            raise NotAllowed(f"cart {cart.id} is empty; there is nothing to order")
-        return carts.place_order(connection, cart, order.payment_collection_id, order.is_paid, self._clock()).id
+    region_id: str = ""
+    email: str | None = None
+    shipping_address: Address | None = None
+    billing_address: Address | None = None
+    return_url: str | None = None
+    locale: str | None = None
+    metadata: JsonObject = {}
 
 
 def required(connection: Connection, store_id: str, cart_id: str, *, for_update: bool = False) -> Cart:
@@ -77,47 +60,100 @@ def required(connection: Connection, store_id: str, cart_id: str, *, for_update:
 def create(  # what a cart is made of
     connection: Connection,
     store_id: str,
-    region_id: str,
-    currency: str,
+    region: Region,
     items: Sequence[NewItem],
     shopper: Shopper,
+    metadata: JsonObject,
     now: datetime,
 ) -> Cart:
     """Store a new cart.  Raises InvalidData for a price in another currency than the region's, or below zero."""
-    lines = tuple(_line(item, index, currency) for index, item in enumerate(items))
-    total = _total(lines, currency)
-    cart = Cart(
+    empty = Cart(
         id=new_id(Kind.CART),
         store_id=store_id,
-        region_id=region_id,
-        total=total,
+        region_id=region.id,
+        total=Money.zero(region.currency),
         shopper=shopper,
-        items=lines,
+        items=(),
+        metadata=metadata,
         order_id=None,
         created_at=now,
         updated_at=now,
         completed_at=None,
     )
+    cart = with_items(empty, items)
     carts.add(connection, cart)
     return cart
 
 
-def replace_items(connection: Connection, store_id: str, cart_id: str, items: Sequence[NewItem], now: datetime) -> Cart:
-    """Give a cart other items.  Raises NotAllowed once it is ordered, or while a payment for it is under way."""
+def change(connection: Connection, store_id: str, cart_id: str, now: datetime, changed: Callable[[Cart], Cart]) -> Cart:
+    """Change a cart.  Raises NotAllowed once it is ordered, or for another total while a payment for it is under way."""
     require_kind(Kind.CART, cart_id, "cart_id")
     collection = collections.find_by_cart(connection, store_id, cart_id)
     if collection is not None:
         # One order of locks everywhere: the collection, then its cart.
         collection = collections.lock(connection, store_id, collection.id)
+    before = required(connection, store_id, cart_id, for_update=True)
+    if before.order_id is not None:
+        raise NotAllowed(f"cart {before.id} is ordered already ({before.order_id}); create another cart")
+    after = changed(before).model_copy(update={"updated_at": now})
+    if collection is not None and (after.items, after.region_id) != (before.items, before.region_id):
         _refuse_being_paid(connection, collection)
-    cart = required(connection, store_id, cart_id, for_update=True)
-    if cart.order_id is not None:
-        raise NotAllowed(f"cart {cart.id} is ordered already ({cart.order_id}); create another cart")
-    lines = tuple(_line(item, index, cart.total.currency) for index, item in enumerate(items))
-    total = _total(lines, cart.total.currency)
-    changed = cart.model_copy(update={"items": lines, "total": total, "updated_at": now})
-    carts.replace_items(connection, changed, now)
-    return changed
+    carts.save(connection, after)
+    return after
+
+
+def with_items(cart: Cart, items: Sequence[NewItem]) -> Cart:
+    """The cart with just these lines.  Raises InvalidData."""
+    currency = cart.total.currency
+    return _with_lines(cart, [_line(item, f"items[{index}]", currency) for index, item in enumerate(items)])
+
+
+def with_one_more(cart: Cart, item: NewItem) -> Cart:
+    """The cart with this line; more of what is there already makes that line longer.  Raises InvalidData."""
+    line = _line(item, "item", cart.total.currency)
+    same = [each for each in cart.items if (each.variant_id, each.unit_price) == (line.variant_id, line.unit_price)]
+    if line.variant_id is None or not same:
+        return _with_lines(cart, [*cart.items, line])
+    return with_quantity(cart, same[0].id, same[0].quantity + line.quantity)
+
+
+def with_quantity(cart: Cart, line_item_id: str, quantity: int) -> Cart:
+    """The cart with so many of one line, 0 for none.  Raises InvalidData, NotFound."""
+    if not 0 <= quantity <= LARGEST_QUANTITY:
+        raise InvalidData("quantity", f"expected 0 to {LARGEST_QUANTITY}, not {quantity}")
+    if line_item_id not in {line.id for line in cart.items}:
+        raise NotFound(f"there is no line {line_item_id[:60]} in cart {cart.id}")
+    lines = [
+        line.model_copy(update={"quantity": quantity}) if line.id == line_item_id else line
+        for line in cart.items
+        if line.id != line_item_id or quantity
+    ]
+    return _with_lines(cart, lines)
+
+
+def with_changes(cart: Cart, changes: CartChanges) -> Cart:
+    """The cart with what is known of its shopper, except for its region."""
+    given = changes.model_dump(exclude_unset=True, exclude={"region_id", "email", "metadata"})
+    customer = cart.shopper.customer
+    if "email" in changes.model_fields_set:
+        customer = customer.model_copy(update={"email": changes.email})
+    addresses = {name: getattr(changes, name) for name in given}
+    shopper = cart.shopper.model_copy(update=addresses | {"customer": customer})
+    metadata = changes.metadata if "metadata" in changes.model_fields_set else cart.metadata
+    return cart.model_copy(update={"shopper": shopper, "metadata": metadata})
+
+
+def in_region(cart: Cart, region_id: str, currency: str, priced: Callable[[str, Wanted, str], NewItem]) -> Cart:
+    """The cart in another region, at the prices there.  Raises InvalidData for what is not sold there."""
+    wanted = [
+        Wanted(variant_id=line.variant_id, quantity=line.quantity) for line in cart.items if line.variant_id is not None
+    ]
+    if len(wanted) != len(cart.items):
+        raise NotAllowed(
+            f"cart {cart.id} has lines that the shop priced itself; create another cart in region {region_id}"
+        )
+    moved = cart.model_copy(update={"region_id": region_id, "total": Money.zero(currency)})
+    return with_items(moved, [priced("region_id", each, currency) for each in wanted])
 
 
 def _refuse_being_paid(connection: Connection, collection: PaymentCollection) -> None:
@@ -133,24 +169,34 @@ def order(connection: Connection, store_id: str, cart_id: str) -> Order | None:
     return carts.order_of(connection, store_id, cart_id)
 
 
+def required_order(connection: Connection, store_id: str, order_id: str) -> Order:
+    """The order.  Raises InvalidData, NotFound."""
+    require_kind(Kind.ORDER, order_id, "order_id")
+    found = carts.find_order(connection, store_id, order_id)
+    if found is None:
+        raise NotFound(f"there is no order {order_id} in this store")
+    return found
+
+
 def newest_orders(connection: Connection, store_id: str, limit: int, offset: int) -> tuple[Order, ...]:
     """A page of the store's orders, newest first."""
     return carts.newest_orders(connection, store_id, limit, offset)
 
 
-def _total(lines: Sequence[LineItem], currency: str) -> Money:
+def _with_lines(cart: Cart, lines: Sequence[LineItem]) -> Cart:
     try:
-        return Money.total((line.total for line in lines), currency)
+        total = Money.total((line.total for line in lines), cart.total.currency)
     except MoneyError as error:
         raise InvalidData("items", f"expected a total that fits into 64 bits: {error}") from None
+    return cart.model_copy(update={"items": tuple(lines), "total": total})
 
 
-def _line(item: NewItem, index: int, currency: str) -> LineItem:
-    field = f"items[{index}].unit_price"
+def _line(item: NewItem, field: str, currency: str) -> LineItem:
     if item.unit_price.currency != currency:
-        raise InvalidData(field, f"expected a price in {currency}, the currency of the region, not {item.unit_price}")
+        expected = f"expected a price in {currency}, the currency of the region, not {item.unit_price}"
+        raise InvalidData(f"{field}.unit_price", expected)
     if item.unit_price.minor < 0:
-        raise InvalidData(field, f"expected zero or more, not {item.unit_price}")
+        raise InvalidData(f"{field}.unit_price", f"expected zero or more, not {item.unit_price}")
     return LineItem(
         id=new_id(Kind.LINE_ITEM),
         title=item.title,

@@ -117,7 +117,7 @@ def _declined(connection: Connection, case: Case, payment: Payment) -> Operation
 def _give_back(world: World, case: Case, payment: Payment, provider: ConfiguredProvider) -> None:
     """The next step: refund what was captured, then release what was not."""
     if payment.captured > payment.refunded + payment.refunding:
-        settlement.refund(world, payment.id, None, REASONS[case.kind])
+        settlement.refund(world, payment.id, None, settlement.Why(REASONS[case.kind]))
     elif cancelable(payment, provider.manifest.captures):
         settlement.cancel(world, payment.id)
 

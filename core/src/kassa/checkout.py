@@ -9,7 +9,7 @@ from kassa import authorization, splits
 from kassa.errors import CallerError, Conflict, NotAllowed, PaymentDeclined, StillProcessing
 from kassa.model import OperationKind, PaymentCollection, PaymentSession
 from kassa.protocol import still_processing
-from kassa.store import collections, operations, sessions
+from kassa.store import collections, operations
 from kassa.transitions import SessionStatus
 from kassa.world import World
 from kassa_sdk import Action, CartSnapshot, Money, PlacedOrder, Record
@@ -150,8 +150,7 @@ def _note_order(
     world: World, connection: Connection, collection_id: str, order_id: str, *, is_paid: bool
 ) -> PaymentCollection:
     collection = collections.lock(connection, world.store_id, collection_id)
-    collections.complete(connection, collection, order_id, world.clock(), is_paid=is_paid)
-    return collections.load(connection, world.store_id, collection_id)
+    return collections.complete(connection, collection, order_id, world.clock(), is_paid=is_paid)
 
 
 def _completed(world: World, cart: CartSnapshot, paying: Sequence[PaymentSession]) -> Completion:
@@ -200,28 +199,33 @@ def _place(world: World, cart: CartSnapshot, paying: Sequence[PaymentSession], *
     collection_id = paying[0].payment_collection_id
     total = Money.total((session.amount for session in paying), cart.total.currency)
     order = PlacedOrder(cart_id=cart.id, payment_collection_id=collection_id, total=total, is_paid=is_paid)
-    if not world.carts.shares_database:
-        world.database.transact(lambda connection: _require_payable(world, connection, paying))
-    order_id = None if world.carts.shares_database else world.carts.place_order(world.store_id, order, None)
-
-    def place(connection: Connection) -> OrderPlaced:
-        if order_id is None:
-            _require_payable(world, connection, paying)
-        placed = order_id or world.carts.place_order(world.store_id, order, connection)
-        completed = _note_order(world, connection, collection_id, placed, is_paid=is_paid)
-        return OrderPlaced(order_id=placed, payment_collection=completed, is_paid=is_paid)
-
-    return world.database.transact(place)
+    if world.carts.shares_database:
+        return world.database.transact(lambda connection: _place_here(world, connection, paying, order))
+    world.database.transact(lambda connection: _lock_payable(world, connection, paying))
+    order_id = world.carts.place_order(world.store_id, order, None)
+    noted = world.database.transact(
+        lambda connection: _note_order(world, connection, collection_id, order_id, is_paid=is_paid)
+    )
+    return OrderPlaced(order_id=order_id, payment_collection=noted, is_paid=is_paid)
 
 
-def _require_payable(world: World, connection: Connection, paying: Sequence[PaymentSession]) -> None:
-    """Whether an order may be placed for these sessions at this moment.  Raises Conflict, NotAllowed, StillProcessing.
+def _place_here(
+    world: World, connection: Connection, paying: Sequence[PaymentSession], order: PlacedOrder
+) -> OrderPlaced:
+    collection = _lock_payable(world, connection, paying)
+    order_id = world.carts.place_order(world.store_id, order, connection)
+    noted = collections.complete(connection, collection, order_id, world.clock(), is_paid=order.is_paid)
+    return OrderPlaced(order_id=order_id, payment_collection=noted, is_paid=order.is_paid)
 
-    Under the lock of the collection: what was read before the providers were called may have changed since.
+
+def _lock_payable(world: World, connection: Connection, paying: Sequence[PaymentSession]) -> PaymentCollection:
+    """The collection, locked, if an order may be placed for these sessions at this moment.
+
+    What was read before the providers were called may have changed since.  Raises Conflict, NotAllowed, StillProcessing.
     """
     collection = collections.lock(connection, world.store_id, paying[0].payment_collection_id)
     for session in paying:
-        stored = sessions.load(connection, world.store_id, session.id)
+        stored = collection.session(session.id)
         is_authorized = stored.status is SessionStatus.AUTHORIZED
         if stored.status is not session.status or (is_authorized and not collection.is_promised(stored)):
             raise _moved_on(stored)
@@ -239,6 +243,7 @@ def _require_payable(world: World, connection: Connection, paying: Sequence[Paym
             f"cart {cart.id} comes to {cart.total} now, but {total} is authorized; "
             f"cancel that payment, or restore the cart, and complete it again"
         )
+    return collection
 
 
 def _require_whole(collection: PaymentCollection, session: PaymentSession) -> None:

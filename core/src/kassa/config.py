@@ -33,6 +33,8 @@ _NAME_IN_WORDS = "at most 40 lower-case letters, digits and '-', beginning with 
 THE_ENVIRONMENT = "the environment"
 """Stands for the name of a file in a mistake that is in a variable."""
 
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
+
 _PREFIX = "KASSA_"
 _OTHER_PEOPLES = ("KASSA_TEST_", "KASSA_SIMULATOR_")
 
@@ -52,6 +54,12 @@ class CartSettings(_Section):
 
     driver: str = Field(default="embedded", pattern=_NAME)
     options: dict[str, JsonValue] = {}
+
+
+class HttpSettings(_Section):
+    """Whom the HTTP server answers beside those who have a key."""
+
+    storefronts: tuple[str, ...] = ()
 
 
 class ProviderSettings(_Section):
@@ -126,6 +134,7 @@ class Settings(BaseSettings):
 
     database: DatabaseSettings = DatabaseSettings()
     carts: CartSettings = CartSettings()
+    http: HttpSettings = HttpSettings()
     providers: dict[str, ProviderSettings] = {}
     regions: dict[str, RegionSettings] = {}
     subscribers: dict[str, SubscriberSettings] = {}
@@ -289,6 +298,7 @@ def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
         (): Settings,
         ("database",): DatabaseSettings,
         ("carts",): CartSettings,
+        ("http",): HttpSettings,
     }
     depth_of_instances, depth_of_rules = 2, 3
     if len(names) == depth_of_instances and names[0] in _NAMED_SECTIONS:
@@ -301,6 +311,7 @@ def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
 
 def _cross_check(settings: Settings, file: ConfigFile) -> list[Mistake]:
     mistakes = [*_check_database(settings, file), *_check_names(settings, file), *_check_timeouts(settings, file)]
+    mistakes += _check_origins(settings, file)
     countries: dict[str, str] = {}
     for region_id, region in settings.regions.items():
         mistakes += _check_region(region_id, region, settings, file)
@@ -312,6 +323,13 @@ def _cross_check(settings: Settings, file: ConfigFile) -> list[Mistake]:
                 )
             countries[country] = region_id
     return mistakes
+
+
+def _check_origins(settings: Settings, file: ConfigFile) -> Iterator[Mistake]:
+    for index, origin in enumerate(settings.http.storefronts):
+        if not _ORIGIN.fullmatch(origin):
+            message = "expected an origin: https://HOST or https://HOST:PORT in small letters, and nothing behind it"
+            yield file.mistake(("http", "storefronts", index), message)
 
 
 def _check_environment() -> Iterator[Mistake]:

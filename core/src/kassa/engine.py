@@ -3,23 +3,27 @@
 cart → payment collection → payment session → complete cart → capture, refund, cancel
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from kassa import (
+    api_keys,
     arguments,
     authorization,
     carts,
     cases,
     checkout,
+    embedded_carts,
     idempotency,
     notices,
     outbox,
+    paid_elsewhere,
     payment_collections,
     reconciliation,
     recovery,
+    refund_reasons,
     reloading,
     sessions,
     settlement,
@@ -27,9 +31,12 @@ from kassa import (
     worker,
 )
 from kassa.answers import IdempotencyKey
+from kassa.api_keys import IssuedKey
 from kassa.calls import ProviderHealth
 from kassa.checkout import Completion
 from kassa.model import (
+    ApiKey,
+    ApiKeyKind,
     Cart,
     Case,
     CaseStatus,
@@ -44,15 +51,19 @@ from kassa.model import (
     ProviderSwitch,
     ReceivedNotice,
     Reconciliation,
+    RefundReason,
+    Scope,
 )
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict
 from kassa.reloading import CurrentWorld
 from kassa.store import cases as stored_cases
-from kassa.store import collections, events, idempotency_keys, operations, payments
+from kassa.store import collections, events, idempotency_keys, operations, payment_search, payments
 from kassa.store import notices as stored_notices
 from kassa.store import reconciliations as stored_reconciliations
+from kassa.store import refund_reasons as stored_reasons
 from kassa.store import switches as stored_switches
+from kassa.store.payment_search import PaymentSearch
 from kassa.transitions import DeliveryStatus, NoticeStatus
 from kassa.worker import Worked
 from kassa.world import World
@@ -117,6 +128,15 @@ class Engine:
         """The configured regions."""
         return tuple(self._world.regions.values())
 
+    def retrieve_region(self, region_id: str) -> Region:
+        """The region."""
+        return self._world.region(region_id)
+
+    @property
+    def storefronts(self) -> frozenset[str]:
+        """The origins of the pages of storefronts: browsers may ask from there, and shoppers be sent back to there."""
+        return self._world.storefronts
+
     @property
     def providers(self) -> Providers:
         """The configured providers, by id."""
@@ -167,6 +187,29 @@ class Engine:
         arguments.require_page(limit, offset)
         return switches.page(self._world, limit, offset)
 
+    # Who may ask the HTTP server
+
+    def create_publishable_key(self, title: str) -> IssuedKey:
+        """Make a key for the pages of a storefront of this store."""
+        return api_keys.issue(self._world, ApiKeyKind.PUBLISHABLE, arguments.text("title", title))
+
+    def create_secret_key(self, title: str, scopes: Sequence[Scope]) -> IssuedKey:
+        """Make a key for a backend, which opens what its scopes say; the secret is in the answer, and nowhere else."""
+        return api_keys.issue(self._world, ApiKeyKind.SECRET, arguments.text("title", title), scopes)
+
+    def list_api_keys(self, *, limit: int = 50, offset: int = 0) -> tuple[ApiKey, ...]:
+        """A page of the store's keys: those in force first, the newest first."""
+        arguments.require_page(limit, offset)
+        return api_keys.page(self._world, limit, offset)
+
+    def revoke_api_key(self, key_id: str) -> ApiKey:
+        """The key opens nothing any more, from the next request on."""
+        return api_keys.revoke(self._world, key_id)
+
+    def recognize_api_key(self, kind: ApiKeyKind, token: str) -> ApiKey | None:
+        """The key that a client sends, of whichever store (``for_store`` gives its engine); None where it opens nothing."""
+        return api_keys.recognized(self._world, kind, token)
+
     # Carts of the embedded driver
 
     def create_cart(
@@ -174,32 +217,78 @@ class Engine:
         region_id: str,
         items: Sequence[carts.NewItem],
         shopper: Shopper | None = None,
+        metadata: JsonObject | None = None,
         *,
         idempotency_key: str | None = None,
     ) -> Cart:
-        """Create a cart in a region; prices are in the region's currency, and come from the shop's side."""
-        world, who = self._world, shopper or Shopper()
+        """Create a cart in a region; prices are in the region's currency, and come from the shop's side.
+
+        ``metadata`` is the shop's own: it is kept, and never looked into.
+        """
+        world, who, noted = self._world, shopper or Shopper(), arguments.json_object("metadata", metadata)
+        embedded_carts.of(world.carts)
         asked = idempotency.client_request(
-            idempotency_key, "create_cart", region_id=region_id, items=tuple(items), shopper=who
+            idempotency_key, "create_cart", region_id=region_id, items=tuple(items), shopper=who, metadata=noted or None
         )
 
         def create(connection: Connection) -> Cart:
             region = world.region(region_id)
-            return carts.create(connection, world.store_id, region.id, region.currency, items, who, world.clock())
+            return carts.create(connection, world.store_id, region, items, who, noted, world.clock())
 
         return idempotency.create_once(world, asked, create, carts.required)
 
+    @property
+    def catalogue(self) -> Mapping[str, embedded_carts.Variant]:
+        """What shoppers may put into carts of kassa's own, by the ids of the variants."""
+        return embedded_carts.of(self._world.carts).variants
+
+    def price_variants(self, region_id: str, wanted: Sequence[carts.Wanted]) -> tuple[carts.NewItem, ...]:
+        """Lines for a cart of this region, at the prices of the catalogue."""
+        world = self._world
+        shelf, currency = embedded_carts.of(world.carts), world.region(region_id).currency
+        return tuple(shelf.priced(f"items[{index}].variant_id", each, currency) for index, each in enumerate(wanted))
+
     def replace_cart_items(self, cart_id: str, items: Sequence[carts.NewItem]) -> Cart:
         """Give a cart other items; refused once it is ordered, or while a payment for it is under way."""
-        world = self._world
-        return world.database.transact(
-            lambda connection: carts.replace_items(connection, world.store_id, cart_id, items, world.clock())
+        return self._change_cart(cart_id, lambda cart: carts.with_items(cart, items))
+
+    def add_to_cart(self, cart_id: str, wanted: carts.Wanted) -> Cart:
+        """Put so many more of a variant into a cart, at the catalogue's price; refused as ``replace_cart_items``."""
+        shelf = embedded_carts.of(self._world.carts)
+        return self._change_cart(
+            cart_id, lambda cart: carts.with_one_more(cart, shelf.priced("variant_id", wanted, cart.total.currency))
         )
+
+    def set_cart_quantity(self, cart_id: str, line_item_id: str, quantity: int) -> Cart:
+        """Have so many of one line in a cart, 0 for none of it; refused as ``replace_cart_items``."""
+        return self._change_cart(cart_id, lambda cart: carts.with_quantity(cart, line_item_id, quantity))
+
+    def update_cart(self, cart_id: str, changes: carts.CartChanges) -> Cart:
+        """Note who buys, and where; another region is refused as ``replace_cart_items``."""
+        world = self._world
+        region = world.region(changes.region_id) if "region_id" in changes.model_fields_set else None
+
+        def changed(cart: Cart) -> Cart:
+            known = carts.with_changes(cart, changes)
+            if region is None or region.id == cart.region_id:
+                return known
+            return carts.in_region(known, region.id, region.currency, embedded_carts.of(world.carts).priced)
+
+        return self._change_cart(cart_id, changed)
+
+    def _change_cart(self, cart_id: str, changed: Callable[[Cart], Cart]) -> Cart:
+        world = self._world
+        return world.database.transact(lambda c: carts.change(c, world.store_id, cart_id, world.clock(), changed))
 
     def retrieve_cart(self, cart_id: str) -> Cart:
         """The cart."""
         world = self._world
         return world.database.read(lambda c: carts.required(c, world.store_id, cart_id))
+
+    def retrieve_order(self, order_id: str) -> Order:
+        """The order."""
+        world = self._world
+        return world.database.read(lambda c: carts.required_order(c, world.store_id, order_id))
 
     def list_orders(self, *, limit: int = 50, offset: int = 0) -> tuple[Order, ...]:
         """A page of the orders, newest first."""
@@ -224,6 +313,36 @@ class Engine:
             idempotency_key, "create_custom_payment_collection", region_id=region_id, amount=amount
         )
         return payment_collections.create_custom(self._world, region_id, amount, asked)
+
+    def create_payment_collection_for_order(
+        self, order_id: str, amount: Money, *, idempotency_key: str | None = None
+    ) -> PaymentCollection:
+        """Create a payment collection for what is owed for an order beyond what has paid it: a dearer exchange, shipping."""
+        asked = idempotency.client_request(
+            idempotency_key, "create_payment_collection_for_order", order_id=order_id, amount=amount
+        )
+        return payment_collections.create_for_order(self._world, order_id, amount, asked)
+
+    def payment_collection_of_order(self, order_id: str) -> PaymentCollection:
+        """The collection that has paid an order."""
+        world = self._world
+        return world.database.read(lambda c: payment_collections.of_order(world, c, order_id))
+
+    def delete_payment_collection(self, payment_collection_id: str) -> None:
+        """Give up what no cart stands behind; refused where anything of it was begun to be paid, and not given up."""
+        payment_collections.delete(self._world, payment_collection_id)
+
+    def mark_as_paid(self, payment_collection_id: str, provider_id: str) -> Payment:
+        """Note that all of a collection without a cart was paid another way: a payment with this provider, captured whole.
+
+        However often it is asked, and by how many at once, it is taken once.
+        """
+        return paid_elsewhere.mark_as_paid(self._world, payment_collection_id, provider_id)
+
+    def find_payment_collection(self, cart_id: str) -> PaymentCollection | None:
+        """The payment collection of a cart, if it has one."""
+        world = self._world
+        return world.database.read(lambda c: collections.find_by_cart(c, world.store_id, cart_id))
 
     def retrieve_payment_collection(self, payment_collection_id: str) -> PaymentCollection:
         """The collection with its sessions and payments."""
@@ -323,17 +442,25 @@ class Engine:
         amount: Money | None = None,
         reason: str | None = None,
         *,
+        refund_reason_id: str | None = None,
         idempotency_key: str | None = None,
     ) -> Payment:
         """Give captured money back: ``amount``, or all that is left.
+
+        ``reason`` is what somebody writes at this refund; ``refund_reason_id`` one of the shop's own list.
 
         A refund that the provider takes its time for stays in ``Payment.refunding`` until it is settled.
         """
         why = None if reason is None else arguments.text("reason", reason)
         asked = idempotency.client_request(
-            idempotency_key, "refund_payment", payment_id=payment_id, amount=amount, reason=why
+            idempotency_key,
+            "refund_payment",
+            payment_id=payment_id,
+            amount=amount,
+            reason=why,
+            refund_reason_id=refund_reason_id,
         )
-        return settlement.refund(self._world, payment_id, amount, why, asked)
+        return settlement.refund(self._world, payment_id, amount, settlement.Why(why, refund_reason_id), asked)
 
     def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> Payment:
         """Give up what was not captured; refused while a capture is in doubt."""
@@ -355,6 +482,53 @@ class Engine:
         arguments.require_page(limit, offset)
         world = self._world
         return world.database.read(lambda c: payments.newest(c, world.store_id, limit, offset))
+
+    def search_payments(
+        self, wanted: PaymentSearch, *, limit: int = 50, offset: int = 0
+    ) -> tuple[tuple[PaymentLedger, ...], int]:
+        """A page of the payments that fit, with their captures and refunds; and how many fit at all."""
+        arguments.require_page(limit, offset)
+        world = self._world
+
+        def look(connection: Connection) -> tuple[tuple[PaymentLedger, ...], int]:
+            found, count = payment_search.search(connection, world.store_id, wanted, limit, offset)
+            return payments.ledgers(connection, found), count
+
+        return world.database.read(look)
+
+    # Why money is given back
+
+    def create_refund_reason(self, code: str, label: str, description: str | None = None) -> RefundReason:
+        """Add a reason to the shop's list; its code is its own."""
+        said = None if description is None else arguments.text("description", description)
+        return refund_reasons.create(self._world, arguments.text("code", code), arguments.text("label", label), said)
+
+    def update_refund_reason(self, refund_reason_id: str, changes: refund_reasons.ReasonChanges) -> RefundReason:
+        """Change a reason, for the refunds that have it as well."""
+        for field, value in changes.model_dump(exclude_none=True).items():
+            arguments.text(field, value)
+        return refund_reasons.update(self._world, refund_reason_id, changes)
+
+    def delete_refund_reason(self, refund_reason_id: str) -> None:
+        """Take a reason from the list; refunds that have it go on saying it."""
+        refund_reasons.delete(self._world, refund_reason_id)
+
+    def retrieve_refund_reason(self, refund_reason_id: str) -> RefundReason:
+        """The reason."""
+        world = self._world
+        return world.database.read(lambda c: stored_reasons.load(c, world.store_id, refund_reason_id))
+
+    def list_refund_reasons(self, *, limit: int = 50, offset: int = 0) -> tuple[tuple[RefundReason, ...], int]:
+        """A page of the reasons, newest first; and how many there are at all."""
+        arguments.require_page(limit, offset)
+        world = self._world
+        return world.database.read(lambda c: stored_reasons.page(c, world.store_id, limit, offset))
+
+    def refund_reasons_of(self, ledgers: Sequence[PaymentLedger]) -> Mapping[str, RefundReason]:
+        """The reasons that these payments' refunds have, by id; also those that were taken from the list."""
+        world = self._world
+        ids = {each.refund_reason_id for ledger in ledgers for each in ledger.refunds if each.refund_reason_id}
+        return world.database.read(lambda c: stored_reasons.by_id(c, world.store_id, ids)) if ids else {}
 
     # What is in doubt
 

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kassa import contradictions, idempotency, intents
+from kassa import contradictions, doubt, idempotency, intents
 from kassa.ids import Kind, new_id
 from kassa.model import CaseKind, Operation, OperationKind, Payment, PaymentSession
 from kassa.store import cases, collections, events, operations, payments, sessions
@@ -44,13 +44,17 @@ LOOK_AGAIN = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    """Everything about one operation, locked: what evidence is merged into."""
+    """Everything about one operation, locked: what evidence is merged into.
+
+    ``booked`` are the captures and refunds of the payment, with the operations behind them.
+    """
 
     connection: Connection
     now: datetime
     operation: Operation
     session: PaymentSession
     payment: Payment | None
+    booked: contradictions.Booked
     outcome: Outcome | None = None
     answer: str | None = None
     reference: str | None = None
@@ -85,10 +89,6 @@ class _Scene:
         else:
             _alarm(self, "kassa.alarm.overtaken", f"its session is {self.session.status.value} already")
 
-    def booked(self) -> contradictions.Booked:
-        """The captures and refunds of the payment, with the operations behind them."""
-        return {} if self.payment is None else payments.booked(self.connection, self.payment)
-
     def the_payment(self) -> Payment:
         assert self.payment is not None, "captures and refunds are planned for a payment"
         return self.payment
@@ -116,7 +116,10 @@ def apply(
         case Pending():
             return _pending(scene, outcome)
         case Declined():
-            return _failed(scene, f"declined ({outcome.code}): {outcome.reason}")
+            failed = _failed(scene, f"declined ({outcome.code}): {outcome.reason}")
+            if outcome.code == doubt.NEVER_HAPPENED and scene.operation.kind is OperationKind.CANCEL:
+                _close_again(scene)
+            return failed
         case NotSent():
             return _not_sent(scene, outcome)
         case Unknown():
@@ -145,13 +148,15 @@ def _heard(scene: _Scene, outcome: Outcome) -> _Scene:
 
 def _open(connection: Connection, operation: Operation, now: datetime) -> _Scene:
     # One fixed order of locks: collection, then operation.  The payment is guarded by the collection's lock.
-    collections.lock(connection, operation.store_id, operation.payment_collection_id)
+    collection = collections.lock(connection, operation.store_id, operation.payment_collection_id)
+    payment = collection.payment_of(operation.payment_session_id)
     return _Scene(
         connection=connection,
         now=now,
         operation=operations.lock(connection, operation.store_id, operation.id),
-        session=sessions.load(connection, operation.store_id, operation.payment_session_id),
-        payment=payments.of_session(connection, operation.store_id, operation.payment_session_id),
+        session=collection.session(operation.payment_session_id),
+        payment=payment,
+        booked={} if payment is None else payments.booked(connection, payment),
     )
 
 
@@ -210,7 +215,7 @@ def _for_the_record(outcome: Outcome) -> str:
 
 def _succeeded(scene: _Scene, outcome: Succeeded) -> Operation:
     facts = outcome.facts
-    contradiction = contradictions.in_answer(scene.operation, scene.session, facts, scene.booked())
+    contradiction = contradictions.in_answer(scene.operation, scene.session, facts, scene.booked)
     if contradiction is not None:
         return _review(scene, contradiction)
     scene = _remembering(scene, facts.provider_reference, outcome.data)
@@ -250,6 +255,14 @@ def _initiated(scene: _Scene) -> Operation:
         # It was replaced while nobody knew whether it had begun.  Now it is known, so it must be closed.
         operations.add(scene.connection, intents.planned(intents.close(scene.session, scene.now)))
     return _settled(scene)
+
+
+def _close_again(scene: _Scene) -> None:
+    """A session that was given up, and whose closing never arrived: nobody but recovery would try it again."""
+    if scene.session.status is SessionStatus.CANCELED and scene.payment is None:
+        closing = intents.planned(intents.close(scene.session, scene.now))
+        due_at = doubt.next_look(scene.session.updated_at, scene.now)
+        operations.add(scene.connection, closing.model_copy(update={"due_at": due_at}))
 
 
 def _updated(scene: _Scene) -> Operation:
@@ -335,7 +348,7 @@ def _moved(scene: _Scene, movements: tuple[Movement, ...]) -> Operation:
 
 def _booked(scene: _Scene, movement: Movement) -> Operation:
     _release(scene)
-    if movement.provider_reference in scene.booked():
+    if movement.provider_reference in scene.booked:
         # A notice without our key came before this answer.
         payments.claim_movement(scene.connection, scene.the_payment(), movement, scene.operation)
     elif scene.operation.kind is OperationKind.CAPTURE:

@@ -27,6 +27,8 @@ class Kind(StrEnum):
     DELIVERY = "delivery"
     PROVIDER_SWITCH = "switch"
     RECONCILIATION = "recon"
+    API_KEY = "apk"
+    REFUND_REASON = "refr"
 
 
 _ID = re.compile(r"([a-z]+(?:_[a-z]+)*)_[0-9a-f]{32}")

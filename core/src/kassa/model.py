@@ -68,6 +68,22 @@ class CaseStatus(StrEnum):
     CLOSED = "closed"
 
 
+class ApiKeyKind(StrEnum):
+    """Where a key stands: in the pages of a storefront, for everybody to read, or in a backend."""
+
+    PUBLISHABLE = "publishable"
+    SECRET = "secret"
+
+
+class Scope(StrEnum):
+    """What a secret key opens.  ``admin`` opens everything."""
+
+    READ = "read"
+    CAPTURE = "capture"
+    REFUND = "refund"
+    ADMIN = "admin"
+
+
 class DisputeStatus(StrEnum):
     """Where one dispute stands."""
 
@@ -151,8 +167,22 @@ class Capture(Record):
     created_at: datetime
 
 
+class RefundReason(Record):
+    """Why money is given back, in the shop's own words; ``code`` names it for the shop's programs."""
+
+    id: str
+    store_id: str
+    code: str
+    label: str
+    description: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
 class Refund(Record):
     """One giving back of money that happened.  ``operation_id`` is None where it was made elsewhere.
+
+    ``reason`` is what somebody wrote at this refund, ``refund_reason_id`` one of the shop's reasons.
 
     ``failed_at`` is set where a person has decided that it failed after all: then it does not count.
     """
@@ -163,6 +193,7 @@ class Refund(Record):
     amount: Money
     provider_reference: str
     reason: str | None
+    refund_reason_id: str | None = None
     created_at: datetime
     failed_at: datetime | None = None
 
@@ -176,7 +207,10 @@ class PaymentLedger(Record):
 
 
 class PaymentCollection(Record):
-    """What is owed for one purpose, with its sessions (oldest first, also those given up) and payments."""
+    """What is owed for one purpose, with its sessions (oldest first, also those given up) and payments.
+
+    ``order_id`` is the order that it has paid; ``for_order_id`` one of which this is owed beyond what has paid it.
+    """
 
     id: str
     store_id: str
@@ -184,12 +218,14 @@ class PaymentCollection(Record):
     cart_id: str | None
     order_id: str | None
     order_is_paid: bool
+    for_order_id: str | None = None
     amount: Money
     sessions: tuple[PaymentSession, ...] = ()
     payments: tuple[Payment, ...] = ()
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
+    deleted_at: datetime | None = None
 
     @property
     def live_sessions(self) -> tuple[PaymentSession, ...]:
@@ -207,15 +243,23 @@ class PaymentCollection(Record):
         standing = (self.standing(session) for session in self.live_sessions)
         return Money.total(standing, self.amount.currency) == self.amount
 
+    def session(self, session_id: str) -> PaymentSession:
+        """The session of this id, which is one of this collection's."""
+        return next(session for session in self.sessions if session.id == session_id)
+
+    def payment_of(self, session_id: str) -> Payment | None:
+        """The payment that a session became, if it did."""
+        return next((payment for payment in self.payments if payment.payment_session_id == session_id), None)
+
     def is_promised(self, session: PaymentSession) -> bool:
         """Whether the payment of this session stands."""
-        mine = (payment for payment in self.payments if payment.payment_session_id == session.id)
-        return any(payment.status is PaymentStatus.AUTHORIZED for payment in mine)
+        payment = self.payment_of(session.id)
+        return payment is not None and payment.status is PaymentStatus.AUTHORIZED
 
     def standing(self, session: PaymentSession) -> Money:
         """How much of this session's payment stands: promised or taken, and neither released nor given back."""
-        mine = (payment.standing for payment in self.payments if payment.payment_session_id == session.id)
-        return Money.total(mine, self.amount.currency)
+        payment = self.payment_of(session.id)
+        return Money.zero(self.amount.currency) if payment is None else payment.standing
 
 
 class Operation(Record):
@@ -225,6 +269,7 @@ class Operation(Record):
     sent, as JSON, ``sends`` how often.  ``checks`` counts how often its fate was looked for.
     ``cause`` says what stands in the way, or by which evidence it failed; ``answer`` is what the provider said last, as
     JSON, for a person to read.  ``client_key`` is the key under which a client asked for it, and may ask again.
+    ``refund_reason_id`` is why, for a refund.
     """
 
     id: str
@@ -250,6 +295,7 @@ class Operation(Record):
     cause: str | None
     answer: str | None
     client_key: str | None = None
+    refund_reason_id: str | None = None
     created_at: datetime
     updated_at: datetime
 
@@ -387,6 +433,7 @@ class Cart(Record):
     total: Money
     shopper: Shopper
     items: tuple[LineItem, ...]
+    metadata: JsonObject = {}
     order_id: str | None
     created_at: datetime
     updated_at: datetime
@@ -406,6 +453,19 @@ class Order(Record):
     shopper: Shopper
     items: tuple[LineItem, ...]
     created_at: datetime
+
+
+class ApiKey(Record):
+    """Who may ask the HTTP server for this store.  ``shown`` is all of a publishable key, and the end of a secret one."""
+
+    id: str
+    store_id: str
+    kind: ApiKeyKind
+    title: str
+    shown: str
+    scopes: tuple[Scope, ...]
+    created_at: datetime
+    revoked_at: datetime | None = None
 
 
 class Reconciliation(Record):

@@ -7,9 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+from pydantic import JsonValue, ValidationError
+
 from kassa import config, discovery, extensions, providers, subscribers
-from kassa.carts import EmbeddedCarts, NoOptions
 from kassa.config import Configuration, RegionSettings, RuleSettings, names_a_database
+from kassa.config_file import ConfigFile
+from kassa.embedded_carts import EmbeddedCarts, EmbeddedOptions
 from kassa.engine import Engine
 from kassa.errors import ConfigurationError, Mistake, NotAllowed, PluginUnusable, StoreUnavailable
 from kassa.extensions import Extensions
@@ -56,6 +59,7 @@ class Loaded:
     database_url: str
     extensions: Extensions
     subscribers: Mapping[str, Subscriber]
+    storefronts: frozenset[str]
 
 
 def load(path: Path, clock: Callable[[], datetime] = utc_now, before: Loaded | None = None) -> Loaded:
@@ -89,7 +93,8 @@ def _load(
     if mistakes or loaded is None or carts is None or url is None or told is None:
         raise ConfigurationError(config.in_order(mistakes))
     by_id = MappingProxyType(regions(configuration, loaded))
-    return Loaded(configuration, loaded, by_id, carts, url, listening, told)
+    storefronts = frozenset(configuration.settings.http.storefronts)
+    return Loaded(configuration, loaded, by_id, carts, url, listening, told, storefronts)
 
 
 class _File:
@@ -111,6 +116,7 @@ class _File:
             carts=loaded.carts,
             extensions=loaded.extensions,
             subscribers=loaded.subscribers,
+            storefronts=loaded.storefronts,
         )
 
 
@@ -129,6 +135,7 @@ def _first_world(loaded: Loaded, clock: Callable[[], datetime]) -> World:
         clock=clock,
         extensions=loaded.extensions,
         subscribers=loaded.subscribers,
+        storefronts=loaded.storefronts,
     )
 
 
@@ -224,11 +231,7 @@ def cart_driver(configuration: Configuration, clock: Callable[[], datetime]) -> 
     """The driver that the settings name.  Raises ConfigurationError."""
     settings, file = configuration.settings.carts, configuration.file
     if settings.driver == EMBEDDED:
-        if settings.options:
-            raise ConfigurationError(
-                [file.mistake(("carts", "options"), "the embedded driver takes none; remove them")]
-            )
-        return EmbeddedCarts(NoOptions(), clock)
+        return EmbeddedCarts(_embedded_options(settings.options, file), clock)
     try:
         candidate, plugin = discovery.load(CART_ENTRY_POINTS, settings.driver)
         examine_cart_driver(plugin, candidate)
@@ -237,3 +240,10 @@ def cart_driver(configuration: Configuration, clock: Callable[[], datetime]) -> 
     except PluginUnusable as error:
         raise ConfigurationError([file.mistake(("carts", "driver"), str(error))]) from error
     return driver
+
+
+def _embedded_options(written: Mapping[str, JsonValue], file: ConfigFile) -> EmbeddedOptions:
+    try:
+        return EmbeddedOptions.model_validate(written)
+    except ValidationError as error:
+        raise ConfigurationError(config.describe(error, ("carts", "options"), file)) from None

@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from kassa import idempotency
-from kassa.errors import InvalidData, NotAllowed
+from kassa.errors import InvalidData, NotAllowed, NotFound
 from kassa.idempotency import ClientRequest
 from kassa.ids import Kind, new_id
 from kassa.model import PaymentCollection
@@ -38,7 +38,45 @@ def create_custom(world: World, region_id: str, amount: Money, asked: ClientRequ
     )
 
 
-def _add_custom(world: World, connection: Connection, region_id: str, amount: Money) -> PaymentCollection:
+def create_for_order(
+    world: World, order_id: str, amount: Money, asked: ClientRequest | None = None
+) -> PaymentCollection:
+    """Create a payment collection for what is owed for an order beyond what has paid it."""
+
+    def add(connection: Connection) -> PaymentCollection:
+        paid_by = of_order(world, connection, order_id)
+        return _add_custom(world, connection, paid_by.region_id, amount, for_order_id=order_id)
+
+    return idempotency.create_once(world, asked, add, collections.load)
+
+
+def of_order(world: World, connection: Connection, order_id: str) -> PaymentCollection:
+    """The collection that has paid this order.  Raises NotFound."""
+    found = collections.find_by_order(connection, world.store_id, order_id)
+    if found is None:
+        raise NotFound(f"no payment collection of this store has paid an order {order_id[:60]}")
+    return found
+
+
+def delete(world: World, collection_id: str) -> PaymentCollection:
+    """Nothing is owed any more.  Raises InvalidData, NotFound, NotAllowed where anything may have been paid."""
+
+    def take_away(connection: Connection) -> PaymentCollection:
+        collection = collections.lock(connection, world.store_id, collection_id)
+        if collection.cart_id is not None:
+            raise NotAllowed(f"payment collection {collection.id} is that of a cart; change the cart instead")
+        if collection.live_sessions or collection.payments:
+            raise NotAllowed(f"payment collection {collection.id} has sessions or payments; give them up first")
+        if collection.deleted_at is None:
+            collections.delete(connection, collection, world.clock())
+        return collection
+
+    return world.database.transact(take_away)
+
+
+def _add_custom(
+    world: World, connection: Connection, region_id: str, amount: Money, for_order_id: str | None = None
+) -> PaymentCollection:
     region = world.region(region_id)
     if amount.currency != region.currency:
         raise InvalidData(
@@ -46,7 +84,7 @@ def _add_custom(world: World, connection: Connection, region_id: str, amount: Mo
         )
     if amount.minor <= 0:
         raise InvalidData("amount", f"expected more than zero, not {amount}")
-    collection = _new_collection(world, region, amount, cart_id=None)
+    collection = _new_collection(world, region, amount, cart_id=None, for_order_id=for_order_id)
     collections.add(connection, collection)
     return collection
 
@@ -64,7 +102,9 @@ def _get_or_add(world: World, connection: Connection, cart_id: str) -> PaymentCo
     return collection
 
 
-def _new_collection(world: World, region: Region, amount: Money, cart_id: str | None) -> PaymentCollection:
+def _new_collection(
+    world: World, region: Region, amount: Money, cart_id: str | None, for_order_id: str | None = None
+) -> PaymentCollection:
     now = world.clock()
     return PaymentCollection(
         id=new_id(Kind.PAYMENT_COLLECTION),
@@ -73,6 +113,7 @@ def _new_collection(world: World, region: Region, amount: Money, cart_id: str | 
         cart_id=cart_id,
         order_id=None,
         order_is_paid=False,
+        for_order_id=for_order_id,
         amount=amount,
         created_at=now,
         updated_at=now,
@@ -107,7 +148,9 @@ def _is_being_paid(connection: Connection, collection: PaymentCollection) -> boo
 
 
 def refuse_completed(collection: PaymentCollection) -> None:
-    """Raises NotAllowed once the order is placed, unless it waits for money that did not come."""
+    """Raises NotAllowed once the order is placed, unless it waits for money that did not come; and once it is deleted."""
+    if collection.deleted_at is not None:
+        raise NotAllowed(f"payment collection {collection.id} was deleted; create another one")
     live = collection.live_sessions
     expected = (collection.standing(each) if each.status is SessionStatus.AUTHORIZED else each.amount for each in live)
     is_missing = Money.total(expected, collection.amount.currency) != collection.amount

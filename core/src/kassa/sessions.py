@@ -340,7 +340,7 @@ def _plan_update(world: World, connection: Connection, session: PaymentSession) 
     _refuse_part(collection)
     if collection.cart_id is not None:
         collection = with_amount_of(world, connection, collection, world.cart(collection.cart_id, connection))
-    session = sessions.load(connection, world.store_id, session.id)
+    session = collection.session(session.id)
     if session.amount == collection.amount:
         return None
     if session.status is not SessionStatus.PENDING or session.provider_reference is None:
@@ -358,7 +358,7 @@ def _plan_update(world: World, connection: Connection, session: PaymentSession) 
 
 def _plan_deletion(world: World, connection: Connection, session: PaymentSession) -> Operation | None:
     collection = collections.lock(connection, world.store_id, session.payment_collection_id)
-    session = sessions.load(connection, world.store_id, session.id)
+    session = collection.session(session.id)
     if not session.is_live:
         return None
     refuse_completed(collection)

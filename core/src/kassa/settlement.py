@@ -1,6 +1,7 @@
 """The verbs after the order: capture, refund, cancel."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -11,7 +12,7 @@ from kassa.idempotency import ClientRequest
 from kassa.model import Operation, OperationKind, Payment, PaymentSession
 from kassa.protocol import finish, raise_failure, refuse_hindered, still_processing
 from kassa.providers import ConfiguredProvider
-from kassa.store import collections, operations, payments, sessions
+from kassa.store import collections, operations, payments, refund_reasons
 from kassa.transitions import OperationStatus
 from kassa.world import World
 from kassa_sdk import CancelRequest, CaptureRequest, Money, Portions, RefundRequest
@@ -38,8 +39,16 @@ def capture(world: World, payment_id: str, amount: Money | None, asked: ClientRe
     return _settle(world, payment_id, plan, asked)
 
 
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why money is given back: what somebody writes, and which of the shop's own reasons it is."""
+
+    note: str | None = None
+    refund_reason_id: str | None = None
+
+
 def refund(
-    world: World, payment_id: str, amount: Money | None, reason: str | None, asked: ClientRequest | None = None
+    world: World, payment_id: str, amount: Money | None, why: Why, asked: ClientRequest | None = None
 ) -> Payment:
     """Give captured money back: this amount, or all that is left."""
 
@@ -47,16 +56,26 @@ def refund(
         connection: Connection, payment: Payment, session: PaymentSession, provider: ConfiguredProvider
     ) -> Operation:
         left = refundable(payment, provider.manifest.refunds)
+        label = _label(connection, world, why)
         returned = _within(amount, left, "refund", payment, provider.manifest.refunds, provider)
 
         def request(key: str) -> RefundRequest:
-            return RefundRequest(**intents.about(session, key), amount=returned, reason=reason)
+            return RefundRequest(**intents.about(session, key), amount=returned, reason=why.note or label)
 
         refuse_hindered(world, connection, session, OperationKind.REFUND)
         payments.reserve_refund(connection, payment, returned)
-        return intents.intent(session, OperationKind.REFUND, request, world.clock(), amount=returned, payment=payment)
+        operation = intents.intent(
+            session, OperationKind.REFUND, request, world.clock(), amount=returned, payment=payment
+        )
+        return operation.model_copy(update={"refund_reason_id": why.refund_reason_id})
 
     return _settle(world, payment_id, plan, asked)
+
+
+def _label(connection: Connection, world: World, why: Why) -> str | None:
+    if why.refund_reason_id is None:
+        return None
+    return refund_reasons.load(connection, world.store_id, why.refund_reason_id).label
 
 
 def cancel(world: World, payment_id: str, asked: ClientRequest | None = None) -> Payment:
@@ -101,12 +120,13 @@ def _planned(
     world: World, connection: Connection, payment_id: str, plan: Plan, asked: ClientRequest | None
 ) -> Operation | Payment:
     found = payments.load(connection, world.store_id, payment_id)
-    collections.lock(connection, world.store_id, found.payment_collection_id)
+    collection = collections.lock(connection, world.store_id, found.payment_collection_id)
     answer = idempotency.repeated(connection, world.store_id, asked)
     if answer is not None:
         return _payment(answer)
-    payment = payments.load(connection, world.store_id, payment_id)
-    session = sessions.load(connection, world.store_id, payment.payment_session_id)
+    session = collection.session(found.payment_session_id)
+    payment = collection.payment_of(session.id)
+    assert payment is not None, "it was found before the lock, and nothing deletes payments"
     provider = world.providers.find(payment.provider_id)
     operation = plan(connection, payment, session, provider)
     if asked is None:

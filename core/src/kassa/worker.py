@@ -10,6 +10,7 @@ from kassa.errors import CallerError, ProviderFailure
 from kassa.intents import LEASE
 from kassa.model import Case, Delivery, Operation, PaymentCollection, ReceivedNotice, Reconciliation
 from kassa.store import collections, events
+from kassa.transitions import DeliveryStatus
 from kassa.world import World
 from kassa_sdk import Record
 
@@ -34,6 +35,12 @@ class Worked(Record):
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in type(self).model_fields)
+
+    @property
+    def leaves_more(self) -> bool:
+        """Whether there may be more to do at once: somebody took an event, or a long list is compared."""
+        is_read_on = any(each.finished_at is None and each.cause is None for each in self.reconciliations)
+        return is_read_on or any(delivery.status is DeliveryStatus.SENT for delivery in self.deliveries)
 
 
 def work(world: World) -> Worked:

@@ -42,6 +42,7 @@ class World:
     store_id: str = "default"
     extensions: Extensions = field(default_factory=dict)
     subscribers: Mapping[str, Subscriber] = field(default_factory=dict)
+    storefronts: frozenset[str] = frozenset()
     rests: Rests = field(default_factory=Rests)
 
     def region(self, region_id: str) -> Region:

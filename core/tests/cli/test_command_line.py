@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from kassa.cli import COMMANDS, app
+from kassa.cli import COMMANDS, app, under
 
 from .conftest import Kassa
 
-NAMES = [name for commands in COMMANDS.values() for name in commands]
+WORDS = [words for heading in COMMANDS for words in under(heading)]
 HEAVY = {"alembic", "pluggy", "pydantic", "pydantic_settings", "sqlalchemy", "stevedore", "kassa_sdk"}
 
 
@@ -31,17 +31,19 @@ def test_python_m_kassa_is_the_command_line() -> None:
     assert ended.stdout.startswith("kassa ")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_command_explains_itself_and_its_options(name: str, kassa: Kassa) -> None:
-    ended = kassa(name, "--help")
+@pytest.mark.parametrize("words", WORDS, ids=" ".join)
+def test_every_command_explains_itself_and_its_options(words: tuple[str, ...], kassa: Kassa) -> None:
+    ended = kassa(*words, "--help")
     assert ended.exit_code == 0
     assert "Usage" in ended.stdout
-    command = get_command(app).commands[name]  # type: ignore[attr-defined]
+    command = get_command(app)
+    for word in words:
+        command = command.commands[word]  # type: ignore[attr-defined]
     assert [option.name for option in command.params if not option.help] == []
 
 
 def test_every_command_can_answer_in_json(kassa: Kassa) -> None:
-    assert [name for name in NAMES if "--json" not in kassa(name, "--help").stdout] == []
+    assert [words for words in WORDS if "--json" not in kassa(*words, "--help").stdout] == []
 
 
 def test_a_wrong_command_line_ends_with_2(kassa: Kassa) -> None:

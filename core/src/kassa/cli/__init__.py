@@ -5,6 +5,7 @@ Importing this brings typer and rich only; each command imports what it needs, s
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from kassa.cli import (
     doubts,
     examination,
     health,
+    keys,
     migration,
     notices,
     offers,
@@ -24,14 +26,27 @@ from kassa.cli import (
     payments,
     reconciling,
     reloading,
+    serving,
     settling,
     starting,
     switching,
 )
 
-COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+Command = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Several commands under one name."""
+
+    purpose: str
+    commands: dict[str, Command]
+
+
+COMMANDS: dict[str, dict[str, Command | Group]] = {
     "Begin": {
         "demo": demo.demo,
+        "serve": serving.serve,
         "init": starting.init,
         "check": examination.check,
         "doctor": health.doctor,
@@ -42,6 +57,12 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "explain": offers.explain,
         "switch": switching.switch,
         "switches": switching.list_switches,
+    },
+    "Who may ask": {
+        "keys": Group(
+            "Create, list and revoke the keys that the HTTP server opens to.",
+            {"create": keys.create, "list": keys.list_keys, "revoke": keys.revoke},
+        ),
     },
     "Money": {
         "pay": paying.pay,
@@ -67,7 +88,16 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "migrate": migration.migrate,
     },
 }
-"""Every command, under the heading that the help gives it."""
+"""Every command, under the heading that the help gives it; several in one have names of their own."""
+
+
+def under(heading: str) -> list[tuple[str, ...]]:
+    """The commands under a heading, each by the words that call it: ``("keys", "create")``."""
+    words: list[tuple[str, ...]] = []
+    for name, each in COMMANDS[heading].items():
+        words += [(name, inner) for inner in each.commands] if isinstance(each, Group) else [(name,)]
+    return words
+
 
 app = typer.Typer(
     name="kassa",
@@ -105,7 +135,17 @@ def _in_whole_lines(function: Callable[..., None]) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
+def _add_group(name: str, group: Group, heading: str) -> None:
+    commands = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help=group.purpose)
+    for each, command in group.commands.items():
+        commands.command(each, help=_in_whole_lines(command))(command)
+    app.add_typer(commands, name=name, rich_help_panel=heading)
+
+
 app.callback(help=_in_whole_lines(main))(main)
 for _heading, _commands in COMMANDS.items():
     for _name, _command in _commands.items():
-        app.command(_name, help=_in_whole_lines(_command), rich_help_panel=_heading)(_command)
+        if isinstance(_command, Group):
+            _add_group(_name, _command, _heading)
+        else:
+            app.command(_name, help=_in_whole_lines(_command), rich_help_panel=_heading)(_command)

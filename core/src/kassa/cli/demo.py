@@ -72,7 +72,7 @@ def demo(as_json: AsJson = False) -> None:
     Needs the plugins kassa-system and kassa-simulator. The simulated provider runs beside, in a process with books of
     its own, and ends with the demo; the database is a file in a temporary folder.
     """
-    _require_plugins()
+    require_plugins()
     from kassa.cli import demo_scenes as scenes
     from kassa.cli.simulator_process import running_simulator
 
@@ -91,7 +91,8 @@ def demo(as_json: AsJson = False) -> None:
                 _end(tell, engine, simulator.books(), as_json=as_json)
 
 
-def _require_plugins() -> None:
+def require_plugins() -> None:
+    """Raises NotFound where a plugin that the demo pays with is not installed."""
     from kassa import discovery
     from kassa_sdk import PROVIDER_ENTRY_POINTS
 

@@ -135,7 +135,7 @@ def _is_anything_due(engine: "Engine") -> bool:
 
 
 def _work(engine: "Engine", hang_up: HangUp, *, as_json: bool, once: bool) -> bool:
-    """One pass, and whether there may be more to do at once: somebody took an event, or a long list is compared.
+    """One pass, and whether there may be more to do at once.
 
     A database that is away for a while ends a worker only where it was to run once.
     """
@@ -151,8 +151,7 @@ def _work(engine: "Engine", hang_up: HangUp, *, as_json: bool, once: bool) -> bo
         print(f"the database does not answer ({type(error).__name__}); trying again", file=sys.stderr)
         return False
     _tell(worked, as_json=as_json)
-    is_read_on = any(each.finished_at is None and each.cause is None for each in worked.reconciliations)
-    return is_read_on or any(delivery.status.value == "sent" for delivery in worked.deliveries)
+    return worked.leaves_more
 
 
 def _tell(worked: "Worked", *, as_json: bool) -> None:

@@ -29,6 +29,11 @@ def print_document(document: Document) -> None:
     print(json.dumps(document, indent=2, ensure_ascii=False, default=_in_json))
 
 
+def print_line(document: Document) -> None:
+    """One JSON document on one line of stdout, at once: somebody waits for it while the process goes on."""
+    print(json.dumps(document, ensure_ascii=False, default=_in_json), flush=True)
+
+
 def say(text: RenderableType = "", style: str = "") -> None:
     """One line, or something that rich can draw."""
     console().print(text, style=style)

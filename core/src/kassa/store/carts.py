@@ -15,12 +15,23 @@ _INSERT_ITEMS = insert(cart_items)
 _DELETE_ITEMS = delete(cart_items).where(
     cart_items.c.store_id == bindparam("store"), cart_items.c.cart_id == bindparam("cart")
 )
-_TOUCH = (
+_SAVE = (
     update(carts)
-    .where(carts.c.store_id == bindparam("store"), carts.c.id == bindparam("cart"))
-    .values(updated_at=bindparam("now"))
+    .where(carts.c.store_id == bindparam("store"), carts.c.id == bindparam("key"))
+    .values(
+        region_id=bindparam("region"),
+        currency=bindparam("its_currency"),
+        shopper=bindparam("who", type_=carts.c.shopper.type),
+        metadata=bindparam("noted", type_=carts.c.metadata.type),
+        updated_at=bindparam("now"),
+    )
 )
 _INSERT_ORDER = insert(orders)
+_ORDERED = (
+    update(carts)
+    .where(carts.c.store_id == bindparam("store"), carts.c.id == bindparam("key"))
+    .values(order_id=bindparam("its_order"), completed_at=bindparam("now"))
+)
 _LOAD = select(carts).where(carts.c.store_id == bindparam("store"), carts.c.id == bindparam("key"))
 _LOCK = _LOAD.with_for_update()
 _ITEMS = (
@@ -29,6 +40,7 @@ _ITEMS = (
     .order_by(cart_items.c.id)
 )
 _ORDER_OF = select(orders).where(orders.c.store_id == bindparam("store"), orders.c.cart_id == bindparam("cart"))
+_ORDER = select(orders).where(orders.c.store_id == bindparam("store"), orders.c.id == bindparam("key"))
 _ORDERS = (
     select(orders)
     .where(orders.c.store_id == bindparam("store"))
@@ -38,7 +50,7 @@ _ORDERS = (
 )
 _PAID = (
     update(orders)
-    .where(orders.c.store_id == bindparam("store"), orders.c.cart_id == bindparam("cart"))
+    .where(orders.c.store_id == bindparam("store"), orders.c.cart_id == bindparam("cart"), orders.c.is_paid.is_(False))
     .values(is_paid=True)
 )
 
@@ -53,6 +65,7 @@ def add(connection: Connection, cart: Cart) -> None:
             "region_id": cart.region_id,
             "currency": cart.total.currency,
             "shopper": cart.shopper.model_dump(mode="json"),
+            "metadata": cart.metadata,
             "created_at": cart.created_at,
             "updated_at": cart.updated_at,
         },
@@ -60,11 +73,22 @@ def add(connection: Connection, cart: Cart) -> None:
     _add_items(connection, cart)
 
 
-def replace_items(connection: Connection, cart: Cart, now: datetime) -> None:
-    """The cart has other items now."""
+def save(connection: Connection, cart: Cart) -> None:
+    """Store a cart that was changed, with its items."""
     connection.execute(_DELETE_ITEMS, {"store": cart.store_id, "cart": cart.id})
     _add_items(connection, cart)
-    connection.execute(_TOUCH, {"store": cart.store_id, "cart": cart.id, "now": now})
+    connection.execute(
+        _SAVE,
+        {
+            "store": cart.store_id,
+            "key": cart.id,
+            "region": cart.region_id,
+            "its_currency": cart.total.currency,
+            "who": cart.shopper.model_dump(mode="json"),
+            "noted": cart.metadata,
+            "now": cart.updated_at,
+        },
+    )
 
 
 def load(connection: Connection, store_id: str, cart_id: str, *, for_update: bool = False) -> Cart | None:
@@ -91,17 +115,24 @@ def place_order(connection: Connection, cart: Cart, collection_id: str | None, i
     columns = order.model_dump(mode="json", exclude={"total", "created_at"})
     money = {"currency": order.total.currency, "amount_minor": order.total.minor}
     connection.execute(_INSERT_ORDER, columns | money | {"created_at": now})
+    connection.execute(_ORDERED, {"store": cart.store_id, "key": cart.id, "its_order": order.id, "now": now})
     return order
 
 
 def mark_paid(connection: Connection, store_id: str, cart_id: str) -> None:
-    """The money that an order was waiting for is there."""
+    """The money that an order was waiting for is there.  Does nothing when that is known."""
     connection.execute(_PAID, {"store": store_id, "cart": cart_id})
 
 
 def order_of(connection: Connection, store_id: str, cart_id: str) -> Order | None:
     """The order of a cart, if it was placed."""
     row = connection.execute(_ORDER_OF, {"store": store_id, "cart": cart_id}).first()
+    return None if row is None else _order(row)
+
+
+def find_order(connection: Connection, store_id: str, order_id: str) -> Order | None:
+    """The order, or None where this store has none of this id."""
+    row = connection.execute(_ORDER, {"store": store_id, "key": order_id}).first()
     return None if row is None else _order(row)
 
 
@@ -130,7 +161,6 @@ def _add_items(connection: Connection, cart: Cart) -> None:
 
 def _cart(connection: Connection, row: Row[Any]) -> Cart:
     items = tuple(map(_item, connection.execute(_ITEMS, {"store": row.store_id, "cart": row.id})))
-    order = order_of(connection, row.store_id, row.id)
     return Cart(
         id=row.id,
         store_id=row.store_id,
@@ -138,10 +168,11 @@ def _cart(connection: Connection, row: Row[Any]) -> Cart:
         total=Money.total((item.total for item in items), row.currency),
         shopper=Shopper.model_validate(row.shopper),
         items=items,
-        order_id=None if order is None else order.id,
+        metadata=row.metadata,
+        order_id=row.order_id,
         created_at=row.created_at,
         updated_at=row.updated_at,
-        completed_at=None if order is None else order.created_at,
+        completed_at=row.completed_at,
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 
 from kassa.errors import NotFound
 from kassa.ids import Kind, require_kind
@@ -14,9 +14,11 @@ from kassa_sdk import Money
 
 _INSERT = insert(table)
 _OWN = (table.c.store_id == bindparam("store"), table.c.id == bindparam("key"))
-_LOCK = select(table.c.id).where(*_OWN).with_for_update()
 _LOAD = select(table).where(*_OWN)
-_BY_CART = select(table.c.id).where(table.c.store_id == bindparam("store"), table.c.cart_id == bindparam("cart"))
+_LOCK = _LOAD.with_for_update()
+_BY_CART = select(table).where(table.c.store_id == bindparam("store"), table.c.cart_id == bindparam("cart"))
+_BY_ORDER = select(table).where(table.c.store_id == bindparam("store"), table.c.order_id == bindparam("order")).limit(1)
+_DELETE = update(table).where(*_OWN).values(deleted_at=bindparam("now"), updated_at=bindparam("now"))
 _SET_AMOUNT = update(table).where(*_OWN).values(amount_minor=bindparam("minor"), updated_at=bindparam("now"))
 _EXPECT = (
     update(table).where(table.c.id == bindparam("key"), table.c.cart_id.is_not(None)).values(due_at=bindparam("due"))
@@ -55,6 +57,7 @@ def add(connection: Connection, collection: PaymentCollection) -> None:
             "cart_id": collection.cart_id,
             "order_id": collection.order_id,
             "order_is_paid": collection.order_is_paid,
+            "for_order_id": collection.for_order_id,
             "currency": collection.amount.currency,
             "amount_minor": collection.amount.minor,
             "created_at": collection.created_at,
@@ -70,25 +73,30 @@ def lock(connection: Connection, store_id: str, collection_id: str) -> PaymentCo
 
     Every change to anything of a collection begins here, so that two of them wait for each other.
     """
-    require_kind(Kind.PAYMENT_COLLECTION, collection_id, "payment_collection_id")
-    if connection.execute(_LOCK, {"store": store_id, "key": collection_id}).first() is None:
-        raise _not_found(collection_id)
-    return load(connection, store_id, collection_id)
+    return _found(connection, _LOCK, store_id, collection_id)
 
 
 def load(connection: Connection, store_id: str, collection_id: str) -> PaymentCollection:
     """The collection with its sessions and payments.  Raises InvalidData, NotFound."""
-    require_kind(Kind.PAYMENT_COLLECTION, collection_id, "payment_collection_id")
-    row = connection.execute(_LOAD, {"store": store_id, "key": collection_id}).first()
-    if row is None:
-        raise _not_found(collection_id)
-    return _collection(connection, row)
+    return _found(connection, _LOAD, store_id, collection_id)
 
 
 def find_by_cart(connection: Connection, store_id: str, cart_id: str) -> PaymentCollection | None:
     """The collection of this cart, if there is one."""
-    found = connection.execute(_BY_CART, {"store": store_id, "cart": cart_id}).scalar()
-    return None if found is None else load(connection, store_id, found)
+    row = connection.execute(_BY_CART, {"store": store_id, "cart": cart_id}).first()
+    return None if row is None else _collection(connection, row)
+
+
+def find_by_order(connection: Connection, store_id: str, order_id: str) -> PaymentCollection | None:
+    """The collection that has paid this order, if there is one."""
+    row = connection.execute(_BY_ORDER, {"store": store_id, "order": order_id}).first()
+    return None if row is None else _collection(connection, row)
+
+
+def delete(connection: Connection, collection: PaymentCollection, now: datetime) -> None:
+    """Nothing is owed any more.  The row stays, for what providers may still say of it."""
+    connection.execute(_DELETE, {"store": collection.store_id, "key": collection.id, "now": now})
+    _tell(connection, collection.store_id, collection.id, "deleted", now)
 
 
 def set_amount(connection: Connection, collection: PaymentCollection, amount: Money, now: datetime) -> None:
@@ -123,23 +131,31 @@ def claim_due(
 
 def complete(
     connection: Connection, collection: PaymentCollection, order_id: str, now: datetime, *, is_paid: bool
-) -> None:
-    """The order is placed, or the money that it waited for is there.  Does nothing when that is known."""
+) -> PaymentCollection:
+    """The order is placed, or the money that it waited for is there.  Changes nothing when that is known."""
     if collection.order_id == order_id and collection.order_is_paid >= is_paid:
         connection.execute(_EXPECT, {"key": collection.id, "due": None})
-        return
+        return collection
+    completed_at = collection.completed_at or now
     parameters = {"store": collection.store_id, "key": collection.id, "order": order_id, "is_paid": is_paid, "now": now}
-    connection.execute(_COMPLETE, parameters | {"completed": collection.completed_at or now})
+    connection.execute(_COMPLETE, parameters | {"completed": completed_at})
     name = "order.placed" if collection.order_id is None else "kassa.order.paid"
     events.append(connection, collection.store_id, collection.id, name, order_id, now)
+    return collection.model_copy(
+        update={"order_id": order_id, "order_is_paid": is_paid, "completed_at": completed_at, "updated_at": now}
+    )
 
 
 def _tell(connection: Connection, store_id: str, collection_id: str, what: str, now: datetime) -> None:
     events.append(connection, store_id, collection_id, f"payment.payment_collection.{what}", collection_id, now)
 
 
-def _not_found(collection_id: str) -> NotFound:
-    return NotFound(f"there is no payment collection {collection_id} in this store")
+def _found(connection: Connection, statement: Select[Any], store_id: str, collection_id: str) -> PaymentCollection:
+    require_kind(Kind.PAYMENT_COLLECTION, collection_id, "payment_collection_id")
+    row = connection.execute(statement, {"store": store_id, "key": collection_id}).first()
+    if row is None:
+        raise NotFound(f"there is no payment collection {collection_id} in this store")
+    return _collection(connection, row)
 
 
 def _collection(connection: Connection, row: Row[Any]) -> PaymentCollection:
@@ -150,10 +166,12 @@ def _collection(connection: Connection, row: Row[Any]) -> PaymentCollection:
         cart_id=row.cart_id,
         order_id=row.order_id,
         order_is_paid=row.order_is_paid,
+        for_order_id=row.for_order_id,
         amount=Money(row.amount_minor, row.currency),
         sessions=sessions.of_collection(connection, row.store_id, row.id),
         payments=payments.of_collection(connection, row.store_id, row.id),
         created_at=row.created_at,
         updated_at=row.updated_at,
         completed_at=row.completed_at,
+        deleted_at=row.deleted_at,
     )

@@ -3,6 +3,7 @@
 Reservations are one guarded statement each: it checks and reserves, or changes nothing.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +52,11 @@ _REFUNDS = (
     select(refunds)
     .where(refunds.c.store_id == bindparam("store"), refunds.c.payment_id == bindparam("payment"))
     .order_by(refunds.c.id)
+)
+
+_CAPTURES_OF, _REFUNDS_OF = (
+    select(movements).where(movements.c.payment_id.in_(bindparam("payments", expanding=True))).order_by(movements.c.id)
+    for movements in (captures, refunds)
 )
 
 _RESERVE_CAPTURE = (
@@ -125,7 +131,7 @@ def load(connection: Connection, store_id: str, payment_id: str) -> Payment:
     row = connection.execute(_LOAD, {"store": store_id, "key": payment_id}).first()
     if row is None:
         raise NotFound(f"there is no payment {payment_id} in this store")
-    return _payment(row)
+    return from_row(row)
 
 
 def ledger(connection: Connection, payment: Payment) -> PaymentLedger:
@@ -138,21 +144,36 @@ def ledger(connection: Connection, payment: Payment) -> PaymentLedger:
     )
 
 
+def ledgers(connection: Connection, found: Sequence[Payment]) -> tuple[PaymentLedger, ...]:
+    """These payments with their captures and refunds, in their order."""
+    keys = {"payments": [payment.id for payment in found]}
+    taken = [_capture(row) for row in connection.execute(_CAPTURES_OF, keys)] if found else []
+    returned = [_refund(row) for row in connection.execute(_REFUNDS_OF, keys)] if found else []
+    return tuple(
+        PaymentLedger(
+            payment=payment,
+            captures=tuple(each for each in taken if each.payment_id == payment.id),
+            refunds=tuple(each for each in returned if each.payment_id == payment.id),
+        )
+        for payment in found
+    )
+
+
 def newest(connection: Connection, store_id: str, limit: int, offset: int) -> tuple[Payment, ...]:
     """A page of the store's payments, newest first."""
     rows = connection.execute(_NEWEST, {"store": store_id, "limit": limit, "offset": offset})
-    return tuple(map(_payment, rows))
+    return tuple(map(from_row, rows))
 
 
 def of_collection(connection: Connection, store_id: str, collection_id: str) -> tuple[Payment, ...]:
     """The payments of a collection, oldest first."""
-    return tuple(map(_payment, connection.execute(_OF_COLLECTION, {"store": store_id, "collection": collection_id})))
+    return tuple(map(from_row, connection.execute(_OF_COLLECTION, {"store": store_id, "collection": collection_id})))
 
 
 def of_session(connection: Connection, store_id: str, session_id: str) -> Payment | None:
     """The payment that a session became, if it did."""
     row = connection.execute(_OF_SESSION, {"store": store_id, "session": session_id}).first()
-    return None if row is None else _payment(row)
+    return None if row is None else from_row(row)
 
 
 def booked(connection: Connection, payment: Payment) -> dict[str, str | None]:
@@ -166,7 +187,7 @@ def find_by_reference(connection: Connection, store_id: str, provider_id: str, r
     """The payment that the provider calls so, if there is one."""
     parameters = {"store": store_id, "provider": provider_id, "reference": reference}
     row = connection.execute(_BY_REFERENCE, parameters).first()
-    return None if row is None else _payment(row)
+    return None if row is None else from_row(row)
 
 
 def reserve_capture(connection: Connection, payment: Payment, amount: Money) -> None:
@@ -227,9 +248,11 @@ def book_refund(  # as a capture, with its reason
         amount=movement.amount,
         provider_reference=movement.provider_reference,
         reason=reason,
+        refund_reason_id=None if operation is None else operation.refund_reason_id,
         created_at=now,
     )
-    connection.execute(_INSERT_REFUND, _movement_row(payment, refund) | {"reason": reason})
+    said = {"reason": reason, "refund_reason_id": refund.refund_reason_id}
+    connection.execute(_INSERT_REFUND, _movement_row(payment, refund) | said)
     connection.execute(_BOOK_REFUND, _own(payment) | {"minor": movement.amount.minor})
     _tell(connection, payment, "payment.refunded", now)
     return refund
@@ -288,7 +311,7 @@ def _tell(connection: Connection, payment: Payment, name: str, now: datetime) ->
     events.append(connection, payment.store_id, payment.payment_collection_id, name, payment.id, now)
 
 
-def _payment(row: Row[Any]) -> Payment:
+def from_row(row: Row[Any]) -> Payment:
     currency = row.currency
     return Payment(
         id=row.id,
@@ -329,6 +352,7 @@ def _refund(row: Row[Any]) -> Refund:
         amount=Money(row.amount_minor, row.currency),
         provider_reference=row.provider_reference,
         reason=row.reason,
+        refund_reason_id=row.refund_reason_id,
         created_at=row.created_at,
         failed_at=row.failed_at,
     )

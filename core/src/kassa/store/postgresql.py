@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import URL, Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -53,9 +53,13 @@ class PostgresqlServer:
         missing = {name: value for name, value in LIMITS.items() if name not in url.query}
         limited = url.set(drivername="postgresql+psycopg").update_query_dict(missing)
         try:
-            self.engine = create_engine(limited, pool_pre_ping=True, hide_parameters=True)
+            # Nobody is asked beforehand whether a connection of the pool is still there: one that broke is noticed at its
+            # first statement, and the work runs again with another one.
+            self.engine = create_engine(limited, hide_parameters=True)
         except (ModuleNotFoundError, NoSuchModuleError):
             raise StoreUnavailable("PostgreSQL needs its driver: pip install 'kassa[postgresql]'") from None
+        # What only reads needs no transaction, whose beginning and end would each cost a round trip.
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def transact(self, work: Callable[[Connection], ResultT]) -> ResultT:
         """Run ``work`` in one transaction and commit it, again where that is asked for or the connection broke.
@@ -124,7 +128,7 @@ class PostgresqlServer:
 
     def _write_once(self, work: Callable[[Connection], ResultT]) -> ResultT:
         own_id: str | None = None
-        with self._connected() as connection:
+        with self._connected(self.engine) as connection:
             try:
                 with connection.begin() as transaction:
                     with transaction_open():
@@ -167,18 +171,18 @@ class PostgresqlServer:
             return None
 
     def _read_once(self, work: Callable[[Connection], ResultT]) -> ResultT:
-        # Around the closing too: it rolls back, and the connection may break as late as that.
+        # Around the closing too: the connection may break as late as that.
         try:
-            with self._connected() as connection:
+            with self._connected(self._reading) as connection:
                 return work(connection)
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
             raise _Lost from error
 
-    def _connected(self) -> Connection:
+    def _connected(self, engine: Engine) -> Connection:
         try:
-            return self.engine.connect()
+            return engine.connect()
         except (DBAPIError, PoolTimeout) as error:
             said = getattr(error, "orig", None) or "all connections of the pool are in use"
             raise StoreUnavailable(

@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-from kassa.model import CaseKind, CaseStatus, DisputeStatus, OperationKind
+from kassa.model import ApiKeyKind, CaseKind, CaseStatus, DisputeStatus, OperationKind
 from kassa.transitions import (
     LIVE_SESSION,
     OPEN_OPERATION,
@@ -92,15 +92,19 @@ payment_collections = Table(
     Column("cart_id", String(255)),
     Column("order_id", String(255)),
     Column("order_is_paid", Boolean, nullable=False),
+    # The order of which this is owed beyond what has paid it.
+    Column("for_order_id", String(255)),
     Column("currency", String(3), nullable=False),
     Column("amount_minor", BigInteger, CheckConstraint("amount_minor > 0", name="amount_positive"), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("completed_at", UtcDateTime),
+    Column("deleted_at", UtcDateTime),
     # When the worker completes it, should nobody else.
     Column("due_at", UtcDateTime, index=True),
     # One collection a cart, also when two requests come at once.
     UniqueConstraint("store_id", "cart_id"),
+    Index("ix_payment_collections_order", "store_id", "order_id"),
 )
 
 payment_sessions = Table(
@@ -197,6 +201,7 @@ operations = Table(
     Column("cause", Text),
     Column("answer", Text),
     Column("client_key", String(255)),
+    Column("refund_reason_id", Id),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     # Captures and refunds may run beside each other, their amounts are reserved; of all else one at a time.
@@ -237,6 +242,7 @@ refunds = Table(
     Column("amount_minor", BigInteger, CheckConstraint("amount_minor > 0", name="amount_positive"), nullable=False),
     Column("provider_reference", String(255), nullable=False),
     Column("reason", Text),
+    Column("refund_reason_id", Id),
     Column("created_at", UtcDateTime, nullable=False),
     # A person decided that it failed after all; it does not count.
     Column("failed_at", UtcDateTime),
@@ -438,8 +444,13 @@ carts = Table(
     Column("region_id", String(64), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("shopper", Json, nullable=False),
+    # Of the shop's own; kassa keeps it, and never looks into it.
+    Column("metadata", Json, nullable=False, server_default="{}"),
+    # Said here as well, so that who locks the cart sees it.
+    Column("order_id", String(64)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("completed_at", UtcDateTime),
 )
 
 cart_items = Table(
@@ -469,4 +480,43 @@ orders = Table(
     Column("shopper", Json, nullable=False),
     Column("items", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("kind", String(16), _one_of("kind", ApiKeyKind), nullable=False),
+    # Of what the client sends; a secret itself is nowhere.
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("title", Text, nullable=False),
+    Column("shown", String(80), nullable=False),
+    # Words with a space between: read whole, never searched.
+    Column("scopes", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    Index("ix_api_keys_store_id", "store_id"),
+)
+
+refund_reasons = Table(
+    "refund_reasons",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store_id", String(64), nullable=False),
+    Column("code", String(255), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("description", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    # One that is deleted is not offered any more; refunds go on saying it.
+    Column("deleted_at", UtcDateTime),
+    Index(
+        "uq_refund_reasons_store_id_code",
+        "store_id",
+        "code",
+        unique=True,
+        sqlite_where=text("deleted_at IS NULL"),
+        postgresql_where=text("deleted_at IS NULL"),
+    ),
 )

@@ -1,0 +1,139 @@
+"""``kassa serve``: the HTTP server, from a configuration or as a demo shop."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kassa.cli.demo import require_plugins
+from kassa.cli.engines import opened
+from kassa.cli.exits import says_mistakes
+from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
+from kassa.cli.output import GOOD, facts, print_line, say
+from kassa.cli.reloading import hang_ups_noted
+from kassa.errors import NotAllowed
+
+if TYPE_CHECKING:
+    from kassa.engine import Engine
+
+PORT = 9000
+
+CATALOGUE = """
+[carts.options.catalogue.tea-set]
+title = "Tea set"
+prices = { EUR = "24.99", JPY = "4500", KWD = "8.250" }
+
+[carts.options.catalogue.tea-bowl]
+title = "Tea bowl"
+prices = { EUR = "12.00", JPY = "2100", KWD = "3.905" }
+
+[carts.options.catalogue.tea-towel]
+title = "Tea towel"
+prices = { EUR = "5.50", JPY = "980", KWD = "1.800" }
+"""
+
+CONFIGURATION = """\
+[database]
+url = "sqlite:///{folder}/kassa.db"
+
+[providers.card]
+plugin = "simulator"
+options = {{ base_url = "{url}", api_key = "file:{folder}/api_key", webhook_secret = "file:{folder}/api_key" }}
+
+[providers.default]
+plugin = "system"
+
+[regions.eu]
+name = "Europe"
+currency = "EUR"
+countries = ["DE", "FR", "NL"]
+providers = ["card", "default"]
+
+[regions.jp]
+name = "Japan"
+currency = "JPY"
+countries = ["JP"]
+providers = ["card", "default"]
+
+[regions.kw]
+name = "Kuwait"
+currency = "KWD"
+countries = ["KW"]
+providers = ["card", "default"]
+"""
+
+
+@says_mistakes
+def serve(
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where to listen; this machine alone, unless told.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = PORT,
+    demo: Annotated[
+        bool,
+        typer.Option("--demo", help="A shop with a catalogue, keys and a simulated provider; it is gone at the end."),
+    ] = False,
+    worker: Annotated[bool, typer.Option(help="Do what is due in this process, too.")] = True,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Serve the store, admin and hook routes over HTTP, until Ctrl-C.
+
+    Storefronts that use Medusa's JS SDK ask it with a publishable key (`kassa keys create`).
+    """
+    try:
+        from kassa.http.serving import serve as serve_http
+    except ImportError as missing:
+        raise NotAllowed(f"the server needs {missing.name}; install: pip install 'kassa[http]'") from None
+    with hang_ups_noted() as hang_up, _demo_shop() if demo else opened(config) as engine:
+        ready = _demo_document(engine) if demo else {}
+
+        def tell(url: str) -> None:
+            if as_json:
+                print_line({"url": url, **ready})
+            else:
+                say(f"Serving on {url}; stop with Ctrl-C at any moment.", GOOD)
+                say(
+                    facts(
+                        [(name.replace("_", " "), str(value)) for name, value in ready.items() if name.endswith("key")]
+                    )
+                )
+
+        try:
+            serve_http(engine, host, port, works=worker, on_ready=tell, is_to_reload=hang_up.has_come)
+        except OSError as error:
+            raise NotAllowed(
+                f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port"
+            ) from None
+
+
+@contextmanager
+def _demo_shop() -> "Iterator[Engine]":
+    require_plugins()
+    from kassa.cli.simulator_process import running_simulator
+
+    with tempfile.TemporaryDirectory(prefix="kassa-demo-") as name:
+        folder = Path(name)
+        with running_simulator(folder / "books.jsonl") as simulator:
+            (folder / "api_key").write_text(simulator.api_key, encoding="utf-8")
+            config = folder / "kassa.toml"
+            text = CONFIGURATION.format(folder=folder.as_posix(), url=simulator.url) + CATALOGUE
+            config.write_text(text, encoding="utf-8")
+            with opened(config) as engine:
+                yield engine
+
+
+def _demo_document(engine: "Engine") -> dict[str, object]:
+    from kassa.model import Scope
+
+    return {
+        "publishable_key": engine.create_publishable_key("demo storefront").token,
+        "secret_key": engine.create_secret_key("demo backend", [Scope.ADMIN]).token,
+        "regions": [region.id for region in engine.regions],
+        "catalogue": [
+            {"variant_id": variant_id, "title": variant.title} for variant_id, variant in engine.catalogue.items()
+        ],
+    }

@@ -1,0 +1,187 @@
+"""What clients send: every field that there is, and what is expected of it.  Everything else is refused."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from kassa.arguments import LONGEST_TEXT
+from kassa.carts import LARGEST_QUANTITY, CartChanges, NewItem
+from kassa.http import exact
+from kassa.refund_reasons import LONGEST_CODE, ReasonChanges
+from kassa_sdk import Address, Customer, JsonObject, Shopper
+
+Amount = Annotated[
+    Decimal | int,
+    WithJsonSchema({"type": "number", "description": "in major units, exact", "examples": [49.99]}),
+]
+
+
+class Body(BaseModel):
+    """What a client sends: just these fields, of just these types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class AddressBody(Body):
+    """An address; its country in two letters, small or large."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    address_1: str | None = None
+    address_2: str | None = None
+    city: str | None = None
+    province: str | None = None
+    postal_code: str | None = None
+    country_code: str | None = Field(default=None, pattern="^[A-Za-z]{2}$")
+    phone: str | None = None
+
+    def address(self) -> Address:
+        """As the engine has it."""
+        country = None if self.country_code is None else self.country_code.upper()
+        return Address.model_validate(self.model_dump() | {"country_code": country})
+
+
+class CreateLineItem(Body):
+    """So many of a variant."""
+
+    variant_id: str = Field(min_length=1, max_length=255)
+    quantity: int = Field(ge=1, le=LARGEST_QUANTITY)
+
+
+class UpdateLineItem(Body):
+    """So many of a line."""
+
+    quantity: int = Field(ge=0, le=LARGEST_QUANTITY)
+
+
+class CartOfShopper(Body):
+    """What is known of the shopper."""
+
+    email: str | None = Field(default=None, max_length=320)
+    shipping_address: AddressBody | None = None
+    billing_address: AddressBody | None = None
+    metadata: JsonObject | None = None
+
+    def shopper(self) -> Shopper:
+        """As the engine has them."""
+        return Shopper(
+            customer=Customer(email=self.email),
+            shipping_address=None if self.shipping_address is None else self.shipping_address.address(),
+            billing_address=None if self.billing_address is None else self.billing_address.address(),
+        )
+
+
+class UpdateCart(CartOfShopper):
+    """What is known of the shopper, and where.  Fields that are not given stay as they are."""
+
+    region_id: str | None = Field(default=None, max_length=255)
+
+    def changes(self) -> CartChanges:
+        """As the engine has them."""
+        given: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
+        if given.get("region_id", "") is None:
+            del given["region_id"]
+        for name in {"shipping_address", "billing_address"} & given.keys():
+            given[name] = None if given[name] is None else given[name].address()
+        if "metadata" in given:
+            given["metadata"] = given["metadata"] or {}
+        return CartChanges(**given)
+
+
+class CreateCart(CartOfShopper):
+    """A cart, with what is in it already."""
+
+    region_id: str | None = Field(default=None, max_length=255)
+    items: list[CreateLineItem] = Field(default=[], max_length=100)
+
+
+class AnswerAction(Body):
+    """What the shopper answered, as the provider's own script gives it."""
+
+    answer: JsonObject = {}
+
+
+class CreatePaymentCollection(Body):
+    """For which cart."""
+
+    cart_id: str = Field(max_length=255)
+
+
+class CreatePaymentSession(Body):
+    """With which provider; ``data`` goes to it as it is."""
+
+    provider_id: str = Field(max_length=128)
+    data: JsonObject = {}
+
+
+class MoveMoney(Body):
+    """How much, in major units; without it, all that is left."""
+
+    amount: Amount | None = None
+
+
+class RefundPayment(MoveMoney):
+    """How much to give back, and why."""
+
+    refund_reason_id: str | None = Field(default=None, max_length=64)
+    note: str | None = Field(default=None, max_length=LONGEST_TEXT)
+
+
+class CreateRefundReason(Body):
+    """A reason for refunds."""
+
+    label: str = Field(min_length=1, max_length=LONGEST_TEXT)
+    code: str = Field(min_length=1, max_length=LONGEST_CODE)
+    description: str | None = Field(default=None, max_length=LONGEST_TEXT)
+
+
+class UpdateRefundReason(Body):
+    """What changes in a reason."""
+
+    label: str | None = Field(default=None, min_length=1, max_length=LONGEST_TEXT)
+    code: str | None = Field(default=None, min_length=1, max_length=LONGEST_CODE)
+    description: str | None = Field(default=None, max_length=LONGEST_TEXT)
+
+    def changes(self) -> ReasonChanges:
+        """As the engine has them."""
+        given = self.model_dump(exclude_unset=True)
+        return ReasonChanges(
+            **{name: value for name, value in given.items() if name == "description" or value is not None}
+        )
+
+
+class CreateOrderCollection(Body):
+    """What is owed for an order beyond what paid it."""
+
+    order_id: str = Field(max_length=255)
+    amount: Amount
+
+
+class MarkAsPaid(Body):
+    """Money that came another way: in cash, by a transfer that the shop saw itself."""
+
+    order_id: str = Field(max_length=255)
+    provider_id: str = Field(default="pp_system_default", max_length=128)
+
+
+class PricedItem(Body):
+    """A line of a cart, as the shop's backend prices it."""
+
+    title: str = Field(min_length=1, max_length=LONGEST_TEXT)
+    quantity: int = Field(ge=1, le=LARGEST_QUANTITY)
+    unit_price: Amount
+    variant_id: str | None = Field(default=None, max_length=255)
+
+    def priced(self, field: str, currency: str) -> NewItem:
+        """As the engine has it.  Raises InvalidData, which names the field."""
+        price = exact.amount(f"{field}.unit_price", self.unit_price, currency)
+        return NewItem(title=self.title, quantity=self.quantity, unit_price=price, variant_id=self.variant_id)
+
+
+class CreatePricedCart(CartOfShopper):
+    """A cart of the shop's backend, for its storefront to pay."""
+
+    region_id: str = Field(max_length=255)
+    items: list[PricedItem] = Field(min_length=1, max_length=1000)

@@ -1,0 +1,77 @@
+"""What stands behind the question mark: every parameter that there is.  Everything else is refused, as Medusa does."""
+
+import re
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from kassa.arguments import LARGEST_PAGE
+from kassa.store.payment_search import Moments, Order, PaymentSearch
+
+FARTHEST = 2**31
+_WRITTEN = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\S+")
+
+
+def _as_written(value: object) -> object:
+    """Not a number of seconds, which nobody can read."""
+    if not isinstance(value, str) or not _WRITTEN.fullmatch(value):
+        raise ValueError("expected a moment such as 2026-11-01T00:00:00Z")
+    return value
+
+
+_Moment = Annotated[AwareDatetime, BeforeValidator(_as_written)]
+_Ids = Annotated[list[str], Field(max_length=100)]
+
+
+class Select(BaseModel):
+    """Which fields of the answer are wanted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fields: str | None = Field(default=None, max_length=1000, description="which fields; see the documentation")
+
+
+class Listed(Select):
+    """Which page is wanted."""
+
+    limit: int = Field(default=20, ge=1, le=LARGEST_PAGE, description="how many at most")
+    offset: int = Field(default=0, ge=0, le=FARTHEST, description="how many to leave out at the beginning")
+
+
+class ListPaymentProviders(Listed):
+    """Of which region."""
+
+    region_id: str = Field(max_length=255)
+
+
+class ListPayments(Listed):
+    """Which payments; everything that is given must fit."""
+
+    q: str | None = Field(
+        default=None, max_length=255, description="what an id, or the provider's reference, begins with"
+    )
+    id: _Ids = []
+    payment_session_id: _Ids = []
+    order: Order = "-created_at"
+    created_after: _Moment | None = Field(default=None, alias="created_at[$gt]")
+    created_from: _Moment | None = Field(default=None, alias="created_at[$gte]")
+    created_before: _Moment | None = Field(default=None, alias="created_at[$lt]")
+    created_until: _Moment | None = Field(default=None, alias="created_at[$lte]")
+
+    def search(self) -> PaymentSearch:
+        """As the engine has it."""
+        created = Moments(gt=self.created_after, gte=self.created_from, lt=self.created_before, lte=self.created_until)
+        return PaymentSearch(
+            text=self.q,
+            ids=tuple(self.id),
+            session_ids=tuple(self.payment_session_id),
+            created=created,
+            order=self.order,
+        )
+
+
+Selected = Annotated[Select, Query()]
+ListedPage = Annotated[Listed, Query()]
+OfferedProviders = Annotated[ListPaymentProviders, Query()]
+WantedPayments = Annotated[ListPayments, Query()]

@@ -1,0 +1,189 @@
+"""What a storefront asks, with a publishable key.  It answers as Medusa's store routes do."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from kassa.carts import CartChanges, Wanted
+from kassa.checkout import ActionNeeded, OrderPlaced, Processing, Refused
+from kassa.engine import Engine
+from kassa.errors import InvalidData
+from kassa.http import answers, bodies, documents
+from kassa.http.access import Storefront
+from kassa.http.documents import OrderDocument
+from kassa.http.exact import ExactResponse, ExactRoute
+from kassa.http.idempotency import Key, replayed
+from kassa.http.origins import require_storefront
+from kassa.http.pages import page_of
+from kassa.http.queries import ListedPage, OfferedProviders, Selected
+from kassa.http.responses import cart_document, cart_response, collection_response
+from kassa.regions import Circumstances
+
+RETURN_URL = "return_url"
+"""In the data of a new session: where the provider is to send the shopper back to."""
+
+router = APIRouter(prefix="/store", tags=["store"], route_class=ExactRoute, default_response_class=ExactResponse)
+
+
+@router.get("/regions", response_model=answers.RegionsPage)
+def list_regions(shop: Storefront, query: ListedPage) -> Any:
+    """List the regions of the configuration."""
+    choice = documents.REGION.chosen(query.fields)
+    found = [choice.of(documents.region(each)) for each in shop.regions]
+    return ExactResponse(page_of("regions", found, query))
+
+
+@router.get("/regions/{region_id}", response_model=answers.RegionAnswer)
+def retrieve_region(shop: Storefront, region_id: str, query: Selected) -> Any:
+    """One region."""
+    choice = documents.REGION.chosen(query.fields)
+    return ExactResponse({"region": choice.of(documents.region(shop.retrieve_region(region_id)))})
+
+
+@router.get("/payment-providers", response_model=answers.ProvidersPage)
+def list_payment_providers(shop: Storefront, query: OfferedProviders) -> Any:
+    """List the providers that a region offers, in the order of the configuration."""
+    choice = documents.PROVIDER.chosen(query.fields)
+    offered = shop.list_payment_providers(query.region_id, Circumstances())
+    found = [choice.of(each) for each in documents.providers(offered)]
+    return ExactResponse(page_of("payment_providers", found, query))
+
+
+@router.post("/carts", response_model=answers.CartAnswer)
+def create_cart(shop: Storefront, body: bodies.CreateCart, query: Selected, key: Key = None) -> Any:
+    """Create a cart.  Prices come from the shop's catalogue, never from the shopper."""
+    choice = documents.CART.chosen(query.fields)
+    region_id = _region_id(shop, body.region_id)
+    wanted = [Wanted(variant_id=each.variant_id, quantity=each.quantity) for each in body.items]
+    headers = replayed(shop, key)
+    items = shop.price_variants(region_id, wanted)
+    cart = shop.create_cart(region_id, items, body.shopper(), body.metadata, idempotency_key=key)
+    return cart_response(shop, cart, choice, headers)
+
+
+@router.get("/carts/{cart_id}", response_model=answers.CartAnswer)
+def retrieve_cart(shop: Storefront, cart_id: str, query: Selected) -> Any:
+    """One cart."""
+    return cart_response(shop, shop.retrieve_cart(cart_id), documents.CART.chosen(query.fields))
+
+
+@router.post("/carts/{cart_id}", response_model=answers.CartAnswer)
+def update_cart(shop: Storefront, cart_id: str, body: bodies.UpdateCart, query: Selected) -> Any:
+    """Note who buys, and where: just the fields that are given."""
+    choice = documents.CART.chosen(query.fields)
+    return cart_response(shop, shop.update_cart(cart_id, body.changes()), choice)
+
+
+@router.post("/carts/{cart_id}/line-items", response_model=answers.CartAnswer)
+def create_line_item(shop: Storefront, cart_id: str, body: bodies.CreateLineItem, query: Selected) -> Any:
+    """Put so many more of a variant into a cart."""
+    choice = documents.CART.chosen(query.fields)
+    cart = shop.add_to_cart(cart_id, Wanted(variant_id=body.variant_id, quantity=body.quantity))
+    return cart_response(shop, cart, choice)
+
+
+@router.post("/carts/{cart_id}/line-items/{line_item_id}", response_model=answers.CartAnswer)
+def update_line_item(
+    shop: Storefront, cart_id: str, line_item_id: str, body: bodies.UpdateLineItem, query: Selected
+) -> Any:
+    """Have so many of one line, 0 for none."""
+    choice = documents.CART.chosen(query.fields)
+    return cart_response(shop, shop.set_cart_quantity(cart_id, line_item_id, body.quantity), choice)
+
+
+@router.delete("/carts/{cart_id}/line-items/{line_item_id}", response_model=answers.LineItemDeleted)
+def delete_line_item(shop: Storefront, cart_id: str, line_item_id: str, query: Selected) -> Any:
+    """Take one line out of a cart."""
+    choice = documents.CART.chosen(query.fields)
+    cart = shop.set_cart_quantity(cart_id, line_item_id, 0)
+    deleted = {"id": line_item_id, "object": "line-item", "deleted": True}
+    return ExactResponse({**deleted, "parent": choice.of(cart_document(shop, cart, choice))})
+
+
+@router.post("/payment-collections", response_model=answers.CollectionAnswer)
+def create_payment_collection(shop: Storefront, body: bodies.CreatePaymentCollection, query: Selected) -> Any:
+    """Get or create the payment collection of a cart."""
+    choice = documents.COLLECTION.chosen(query.fields)
+    return collection_response(shop, shop.create_payment_collection(body.cart_id), choice)
+
+
+@router.post("/payment-collections/{payment_collection_id}/payment-sessions", response_model=answers.CollectionAnswer)
+def create_payment_session(
+    shop: Storefront, payment_collection_id: str, body: bodies.CreatePaymentSession, query: Selected, key: Key = None
+) -> Any:
+    """Create the session that the shopper pays with; another one takes the place of the one before."""
+    choice = documents.COLLECTION.chosen(query.fields)
+    data = dict(body.data)
+    if RETURN_URL in data:
+        _note_return_url(shop, payment_collection_id, data.pop(RETURN_URL))
+    headers = replayed(shop, key)
+    shop.create_payment_session(payment_collection_id, body.provider_id, data, idempotency_key=key)
+    return collection_response(shop, shop.retrieve_payment_collection(payment_collection_id), choice, headers)
+
+
+@router.post("/carts/{cart_id}/complete", response_model=answers.Completed | answers.NotCompleted)
+def complete_cart(shop: Storefront, cart_id: str, query: Selected) -> Any:
+    """Pay a cart and place its order: once, however often it is asked.
+
+    Where there is no order yet, ``error.type`` says why: ``payment_requires_more_error`` (the shopper must act; the action
+    stands in the session's data), or ``payment_authorization_error`` (declined).
+    """
+    choice = documents.ORDER.chosen(query.fields)
+    completion = shop.complete_cart(cart_id)
+    if isinstance(completion, OrderPlaced):
+        return ExactResponse({"type": "order", "order": choice.of(_order(shop, completion))})
+    usual = documents.CART.chosen(None)
+    cart = usual.of(cart_document(shop, shop.retrieve_cart(cart_id), usual))
+    return ExactResponse({"type": "cart", "cart": cart, "error": _why_not(completion)})
+
+
+@router.get("/payment-sessions/{payment_session_id}", response_model=answers.SessionAnswer)
+def retrieve_payment_session(shop: Storefront, payment_session_id: str, query: Selected) -> Any:
+    """One payment session: how it stands, and what the shopper must do."""
+    choice = documents.SESSION.chosen(query.fields)
+    return ExactResponse(
+        {"payment_session": choice.of(documents.session(shop.retrieve_payment_session(payment_session_id)))}
+    )
+
+
+@router.post("/payment-sessions/{payment_session_id}/action", response_model=answers.SessionAnswer)
+def answer_action(shop: Storefront, payment_session_id: str, body: bodies.AnswerAction, query: Selected) -> Any:
+    """The shopper did what was asked, or came back from it: find out how it went.  Then complete the cart."""
+    choice = documents.SESSION.chosen(query.fields)
+    return ExactResponse(
+        {"payment_session": choice.of(documents.session(shop.answer_action(payment_session_id, body.answer)))}
+    )
+
+
+def _note_return_url(shop: Engine, payment_collection_id: str, url: object) -> None:
+    """Where a provider sends the shopper back to is the cart's: the next session of it leads there, too."""
+    url = require_storefront(shop, f"data.{RETURN_URL}", url)
+    cart_id = shop.retrieve_payment_collection(payment_collection_id).cart_id
+    if cart_id is None:
+        raise InvalidData(f"data.{RETURN_URL}", "expected none: no cart stands behind this payment collection")
+    shop.update_cart(cart_id, CartChanges(return_url=url))
+
+
+def _why_not(completion: ActionNeeded | Refused | Processing) -> answers.CompletionError:
+    match completion:
+        case Refused():
+            type_, message = "payment_authorization_error", f"declined: {completion.reason}"
+        case ActionNeeded():
+            type_, message = "payment_requires_more_error", "the shopper must act first; see the session's action"
+        case Processing():
+            type_, message = "payment_requires_more_error", "the payment is being processed; ask again in a moment"
+    return {"type": type_, "name": "Error", "message": message}
+
+
+def _region_id(shop: Engine, asked: str | None) -> str:
+    """The region that was asked for; the only one, where there is no other."""
+    if asked is not None:
+        return asked
+    if len(shop.regions) != 1:
+        raise InvalidData("region_id", "expected one of the regions; see GET /store/regions")
+    return shop.regions[0].id
+
+
+def _order(shop: Engine, placed: OrderPlaced) -> OrderDocument:
+    found = shop.retrieve_order(placed.order_id)
+    return documents.order(found, shop.retrieve_region(found.region_id), placed.payment_collection)
