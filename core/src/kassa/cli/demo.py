@@ -1,13 +1,11 @@
 """``kassa demo``: two checkouts and what follows them, told as they happen, on this machine and with no real money."""
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from kassa.cli.engines import opened
+from kassa.cli.demo_shop import DATABASE, SIMULATED, running_shop
 from kassa.cli.exits import says_mistakes
 from kassa.cli.narration import Narration
 from kassa.cli.options import AsJson
@@ -25,24 +23,14 @@ from kassa.cli.output import (
     table,
 )
 from kassa.cli.payments import order_document, payment_document
-from kassa.errors import NotFound
 
 if TYPE_CHECKING:
     from kassa.engine import Engine
     from kassa.model import Order, PaymentLedger
 
-CONFIGURATION = """\
-[database]
-url = "sqlite:///{folder}/kassa.db"
-
-[providers.card]
-plugin = "simulator"
-options = {{ base_url = "{url}", api_key = "file:{folder}/api_key", webhook_secret = "file:{folder}/api_key" }}
-
-[providers.wallet]
-plugin = "simulator"
-options = {{ base_url = "{url}", api_key = "file:{folder}/api_key", webhook_secret = "file:{folder}/api_key" }}
-
+CONFIGURATION = (
+    f"{DATABASE}[providers.card]\n{SIMULATED}[providers.wallet]\n{SIMULATED}"
+    + """
 [providers.invoice]
 plugin = "system"
 
@@ -63,6 +51,7 @@ currency = "JPY"
 countries = ["JP"]
 providers = ["wallet"]
 """
+)
 
 
 @says_mistakes
@@ -72,41 +61,17 @@ def demo(as_json: AsJson = False) -> None:
     Needs the plugins kassa-system and kassa-simulator. The simulated provider runs beside, in a process with books of
     its own, and ends with the demo; the database is a file in a temporary folder.
     """
-    require_plugins()
     from kassa.cli import demo_scenes as scenes
-    from kassa.cli.simulator_process import running_simulator
 
     tell = Narration(silent=as_json)
-    with tempfile.TemporaryDirectory(prefix="kassa-demo-") as name:
-        folder = Path(name)
-        with running_simulator(folder / "books.jsonl") as simulator:
-            config = _configure(folder, simulator.url, simulator.api_key)
-            with opened(config) as engine:
-                _begin(tell)
-                stage = scenes.Stage(engine, tell, simulator)
-                scenes.who_is_offered(stage)
-                card = scenes.straight_through(stage)
-                wallet = scenes.with_an_action(stage)
-                scenes.after_the_order(stage, card, wallet)
-                _end(tell, engine, simulator.books(), as_json=as_json)
-
-
-def require_plugins() -> None:
-    """Raises NotFound where a plugin that the demo pays with is not installed."""
-    from kassa import discovery
-    from kassa_sdk import PROVIDER_ENTRY_POINTS
-
-    installed = {candidate.name for candidate in discovery.installed(PROVIDER_ENTRY_POINTS)}
-    missing = [f"kassa-{name}" for name in ("system", "simulator") if name not in installed]
-    if missing:
-        raise NotFound(f"the demo pays with {' and '.join(missing)}; install: pip install {' '.join(missing)}")
-
-
-def _configure(folder: Path, url: str, api_key: str) -> Path:
-    (folder / "api_key").write_text(api_key, encoding="utf-8")
-    config = folder / "kassa.toml"
-    config.write_text(CONFIGURATION.format(folder=folder.as_posix(), url=url), encoding="utf-8")
-    return config
+    with running_shop(CONFIGURATION) as (engine, simulator):
+        _begin(tell)
+        stage = scenes.Stage(engine, tell, simulator)
+        scenes.who_is_offered(stage)
+        card = scenes.straight_through(stage)
+        wallet = scenes.with_an_action(stage)
+        scenes.after_the_order(stage, card, wallet)
+        _end(tell, engine, simulator.books(), as_json=as_json)
 
 
 def _begin(tell: Narration) -> None:

@@ -1,14 +1,12 @@
 """``kassa serve``: the HTTP server, from a configuration or as a demo shop."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kassa.cli.demo import require_plugins
+from kassa.cli.demo_shop import DATABASE, SIMULATED, running_shop
 from kassa.cli.engines import opened
 from kassa.cli.exits import says_mistakes
 from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
@@ -21,28 +19,9 @@ if TYPE_CHECKING:
 
 PORT = 9000
 
-CATALOGUE = """
-[carts.options.catalogue.tea-set]
-title = "Tea set"
-prices = { EUR = "24.99", JPY = "4500", KWD = "8.250" }
-
-[carts.options.catalogue.tea-bowl]
-title = "Tea bowl"
-prices = { EUR = "12.00", JPY = "2100", KWD = "3.905" }
-
-[carts.options.catalogue.tea-towel]
-title = "Tea towel"
-prices = { EUR = "5.50", JPY = "980", KWD = "1.800" }
-"""
-
-CONFIGURATION = """\
-[database]
-url = "sqlite:///{folder}/kassa.db"
-
-[providers.card]
-plugin = "simulator"
-options = {{ base_url = "{url}", api_key = "file:{folder}/api_key", webhook_secret = "file:{folder}/api_key" }}
-
+CONFIGURATION = (
+    f"{DATABASE}[providers.card]\n{SIMULATED}"
+    + """
 [providers.default]
 plugin = "system"
 
@@ -63,7 +42,20 @@ name = "Kuwait"
 currency = "KWD"
 countries = ["KW"]
 providers = ["card", "default"]
+
+[carts.options.catalogue.tea-set]
+title = "Tea set"
+prices = { EUR = "24.99", JPY = "4500", KWD = "8.250" }
+
+[carts.options.catalogue.tea-bowl]
+title = "Tea bowl"
+prices = { EUR = "12.00", JPY = "2100", KWD = "3.905" }
+
+[carts.options.catalogue.tea-towel]
+title = "Tea towel"
+prices = { EUR = "5.50", JPY = "980", KWD = "1.800" }
 """
+)
 
 
 @says_mistakes
@@ -112,18 +104,8 @@ def serve(
 
 @contextmanager
 def _demo_shop() -> "Iterator[Engine]":
-    require_plugins()
-    from kassa.cli.simulator_process import running_simulator
-
-    with tempfile.TemporaryDirectory(prefix="kassa-demo-") as name:
-        folder = Path(name)
-        with running_simulator(folder / "books.jsonl") as simulator:
-            (folder / "api_key").write_text(simulator.api_key, encoding="utf-8")
-            config = folder / "kassa.toml"
-            text = CONFIGURATION.format(folder=folder.as_posix(), url=simulator.url) + CATALOGUE
-            config.write_text(text, encoding="utf-8")
-            with opened(config) as engine:
-                yield engine
+    with running_shop(CONFIGURATION) as (engine, _):
+        yield engine
 
 
 def _demo_document(engine: "Engine") -> dict[str, object]:
