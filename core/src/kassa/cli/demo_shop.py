@@ -1,4 +1,4 @@
-"""A shop to try things with: a simulated provider in a process of its own, a database in a folder that is gone at the end."""
+"""A shop to try things with: a simulated provider in a process of its own, a database in a folder that is soon gone."""
 
 import tempfile
 from collections.abc import Iterator
