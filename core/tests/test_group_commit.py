@@ -427,9 +427,11 @@ def test_who_is_interrupted_while_waiting_takes_the_work_back_and_the_queue_goes
         pytest.skip("only the main thread is interrupted")
 
     def interrupt() -> None:
-        while writer.waiting < 1:
-            time.sleep(0.001)
         assert main.ident is not None
+        # A signal that comes while a thread is about to wait is noticed only when it waits no longer; that is Python's.
+        while writer.waiting < 1 or sys._current_frames()[main.ident].f_code.co_name != "wait":
+            time.sleep(0.001)
+        time.sleep(0.1)
         signal.pthread_kill(main.ident, signal.SIGINT)
 
     with ThreadPoolExecutor(1) as pool, locked(path):
