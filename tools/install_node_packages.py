@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 
+PATIENCE_SECONDS = 300
+
 
 def main() -> int:
     """Install into the folder's node_modules.  Returns npm's status, 0 where there is no npm."""
@@ -17,7 +19,11 @@ def main() -> int:
         print(f"there is no npm on this machine; what {folder} needs of it is not installed, and not tested")
         return 0
     command = [npm, "install", "--prefix", folder, "--no-package-lock", "--no-audit", "--no-fund"]
-    return subprocess.run(command, check=False).returncode
+    try:
+        return subprocess.run(command, check=False, timeout=PATIENCE_SECONDS).returncode
+    except subprocess.TimeoutExpired:
+        print(f"npm has not installed what {folder} needs in {PATIENCE_SECONDS} seconds; is its registry reached?")
+        return 1
 
 
 if __name__ == "__main__":
