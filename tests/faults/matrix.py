@@ -51,7 +51,7 @@ def prove(lanes: Lanes, report: Report, databases: list[str], runs: int, only: l
         killed.add((crash.variant.database, point_of(crash.point or "")))
         if stop_early and told["violations"]:
             return
-    report.rows[-1].what = f"{len(killed)} points, {len(chosen)} scenarios under their circumstances"
+    report.rows[-1].what = f"{len(killed):,} points, {len(chosen):,} scenarios under their circumstances"
     if not only:
         for database, point in sorted(registered - killed):
             report.mistake(f"the point {point} was passed on {database}, but nobody was ever killed there")
