@@ -322,7 +322,7 @@ def test_bad_input_is_named(shop: Shop) -> None:
         shop.engine.receive_notice("nobody", b"{}", {})
     with pytest.raises(InvalidData, match="body: expected at most 1048576 bytes"):
         shop.engine.receive_notice("cards", b" " * 1_048_577, {})
-    with pytest.raises(NotAllowed, match="sends no notices"):
+    with pytest.raises(NotFound, match="sends no notices"):
         shop.engine.receive_notice("default", b"{}", {})
     with pytest.raises(InvalidData, match="notice_id: expected an id that starts with notice_"):
         shop.engine.replay_notice("evt_1")

@@ -1,5 +1,7 @@
 """What the callers of verbs give: accepted as it is, or refused with the name of the field and what was expected.  Pure."""
 
+import re
+
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kassa.errors import InvalidData
@@ -7,6 +9,10 @@ from kassa_sdk import JsonObject
 
 LARGEST_PAGE = 1000
 LONGEST_TEXT = 1000
+TEXT = r"^[^\x00-\x08\x0b-\x1f]*$"
+"""What people write: anything but control characters, in any number of lines."""
+WORDS = r"^[^\x00-\x08\x0b-\x1f]*\S[^\x00-\x08\x0b-\x1f]*$"
+"""The same, and not blank."""
 LONGEST_STORE_ID = 64
 _JSON_OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject, config=ConfigDict(allow_inf_nan=False))
 
@@ -23,7 +29,7 @@ def json_object(field: str, value: JsonObject | None) -> JsonObject:
 
 def text(field: str, value: str) -> str:
     """Words of a person.  Raises InvalidData."""
-    if len(value) > LONGEST_TEXT or any(ord(character) < ord(" ") and character not in "\n\t" for character in value):
+    if len(value) > LONGEST_TEXT or not re.fullmatch(TEXT, value):
         raise InvalidData(field, f"expected at most {LONGEST_TEXT} characters without control characters")
     return value
 

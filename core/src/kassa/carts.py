@@ -23,7 +23,7 @@ class NewItem(Record):
     title: str = Field(min_length=1, max_length=1000, pattern=PRINTABLE)
     quantity: int = Field(ge=1, le=LARGEST_QUANTITY)
     unit_price: Money
-    variant_id: str | None = Field(default=None, max_length=255, pattern=PRINTABLE)
+    variant_id: str | None = Field(default=None, min_length=1, max_length=255, pattern=PRINTABLE)
 
 
 class Wanted(Record):

@@ -572,7 +572,7 @@ class Engine:
         """Verify a webhook's raw bytes and store what it says; acknowledge it (200) when this returns, and only then.
 
         ``provider_id`` may be the id on the wire or the name of the instance.  Raises NotFound (404), Unverified (401),
-        InvalidData and NotAllowed (400), NoticeUnreadable (500: the provider sends it again); then nothing was stored.
+        InvalidData (400), NoticeUnreadable (500: the provider sends it again); then nothing was stored.
         ``work`` applies it, or ``apply_notice`` at once.
         """
         lower = {name.lower(): value for name, value in headers.items()}

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from kassa import intents, learning
-from kassa.errors import InvalidData, NotAllowed
+from kassa.errors import InvalidData, NotFound
 from kassa.ids import Kind, new_id
 from kassa.intents import LEASE
 from kassa.model import OperationKind, PaymentSession, ReceivedNotice
@@ -42,13 +42,13 @@ _log = logging.getLogger("kassa.notices")
 def receive(world: World, provider_id: str, raw: RawNotice) -> tuple[ReceivedNotice, ...]:
     """Verify a message and store what it says; once it is stored, it may be acknowledged.
 
-    Raises NotFound, InvalidData, NotAllowed, Unverified, NoticeUnreadable; then nothing was stored.
+    Raises NotFound, InvalidData, Unverified, NoticeUnreadable; then nothing was stored.
     """
     if len(raw.body) > LARGEST_BODY:
         raise InvalidData("body", f"expected at most {LARGEST_BODY} bytes, not {len(raw.body)}")
     provider = world.providers.find(provider_id)
     if provider.manifest.notices == "none":
-        raise NotAllowed(f"{provider.id} sends no notices; its manifest says so")
+        raise NotFound(f"{provider.id} sends no notices; its manifest says so")
     told = [_received(provider, notice, raw, index) for index, notice in enumerate(provider.read_notice(raw))]
     try:
         return world.database.transact(lambda connection: _stored(connection, told))

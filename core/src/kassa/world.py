@@ -26,8 +26,8 @@ def utc_now() -> datetime:
 
 def require_cart_id(cart_id: str) -> None:
     """Raises InvalidData for what cannot be the id of a cart, whoever keeps it."""
-    if not cart_id or len(cart_id) > LONGEST_CART_ID or not cart_id.isprintable():
-        raise InvalidData("cart_id", f"expected 1 to {LONGEST_CART_ID} printable characters")
+    if not cart_id or len(cart_id) > LONGEST_CART_ID or not (cart_id.isascii() and cart_id.isprintable()):
+        raise InvalidData("cart_id", f"expected 1 to {LONGEST_CART_ID} printable characters of ASCII")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,47 @@
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from kassa.arguments import LONGEST_TEXT
-from kassa.carts import LARGEST_QUANTITY, CartChanges, NewItem
+from kassa.arguments import LONGEST_TEXT, TEXT, WORDS
+from kassa.carts import LARGEST_QUANTITY, PRINTABLE, CartChanges, NewItem
 from kassa.http import exact
 from kassa.refund_reasons import LONGEST_CODE, ReasonChanges
+from kassa.world import LONGEST_CART_ID
 from kassa_sdk import Address, Customer, JsonObject, Shopper
 
 Amount = Annotated[
     Decimal | int,
     WithJsonSchema({"type": "number", "description": "in major units, exact", "examples": [49.99]}),
 ]
+
+
+def _kept(value: Any) -> Any:
+    """A value that somebody else reads: its numbers are those of every JSON reader, or refused where that changes them."""
+    if isinstance(value, dict):
+        return {name: _kept(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_kept(each) for each in value]
+    if isinstance(value, Decimal):
+        if Decimal(repr(float(value))) != value:
+            raise ValueError(f"the number {str(value)[:40]} would not be kept exactly; write it as text")
+        return float(value)
+    return value
+
+
+def _whole(value: Any) -> Any:
+    """2.0 is as whole as 2."""
+    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value
+
+
+Object = Annotated[JsonObject, BeforeValidator(_kept), WithJsonSchema({"type": "object"})]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=TEXT)]
+Words = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=WORDS)]
+Code = Annotated[str, Field(max_length=LONGEST_CODE, pattern=WORDS)]
+Title = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT, pattern=PRINTABLE)]
+VariantId = Annotated[str, Field(min_length=1, max_length=255, pattern=PRINTABLE)]
+CartId = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^[ -~]{{1,{LONGEST_CART_ID}}}$"})]
 
 
 class Body(BaseModel):
@@ -46,14 +75,14 @@ class AddressBody(Body):
 class CreateLineItem(Body):
     """So many of a variant."""
 
-    variant_id: str = Field(min_length=1, max_length=255)
-    quantity: int = Field(ge=1, le=LARGEST_QUANTITY)
+    variant_id: VariantId
+    quantity: Whole = Field(ge=1, le=LARGEST_QUANTITY)
 
 
 class UpdateLineItem(Body):
     """So many of a line."""
 
-    quantity: int = Field(ge=0, le=LARGEST_QUANTITY)
+    quantity: Whole = Field(ge=0, le=LARGEST_QUANTITY)
 
 
 class CartOfShopper(Body):
@@ -62,7 +91,7 @@ class CartOfShopper(Body):
     email: str | None = Field(default=None, max_length=320)
     shipping_address: AddressBody | None = None
     billing_address: AddressBody | None = None
-    metadata: JsonObject | None = None
+    metadata: Object | None = None
 
     def shopper(self) -> Shopper:
         """As the engine has them."""
@@ -100,20 +129,20 @@ class CreateCart(CartOfShopper):
 class AnswerAction(Body):
     """What the shopper answered, as the provider's own script gives it."""
 
-    answer: JsonObject = {}
+    answer: Object = {}
 
 
 class CreatePaymentCollection(Body):
     """For which cart."""
 
-    cart_id: str = Field(max_length=255)
+    cart_id: CartId
 
 
 class CreatePaymentSession(Body):
     """With which provider; ``data`` goes to it as it is."""
 
     provider_id: str = Field(max_length=128)
-    data: JsonObject = {}
+    data: Object = {}
 
 
 class MoveMoney(Body):
@@ -126,23 +155,23 @@ class RefundPayment(MoveMoney):
     """How much to give back, and why."""
 
     refund_reason_id: str | None = Field(default=None, max_length=64)
-    note: str | None = Field(default=None, max_length=LONGEST_TEXT)
+    note: Text | None = None
 
 
 class CreateRefundReason(Body):
     """A reason for refunds."""
 
-    label: str = Field(min_length=1, max_length=LONGEST_TEXT)
-    code: str = Field(min_length=1, max_length=LONGEST_CODE)
-    description: str | None = Field(default=None, max_length=LONGEST_TEXT)
+    label: Words
+    code: Code
+    description: Text | None = None
 
 
 class UpdateRefundReason(Body):
     """What changes in a reason."""
 
-    label: str | None = Field(default=None, min_length=1, max_length=LONGEST_TEXT)
-    code: str | None = Field(default=None, min_length=1, max_length=LONGEST_CODE)
-    description: str | None = Field(default=None, max_length=LONGEST_TEXT)
+    label: Words | None = None
+    code: Code | None = None
+    description: Text | None = None
 
     def changes(self) -> ReasonChanges:
         """As the engine has them."""
@@ -169,10 +198,10 @@ class MarkAsPaid(Body):
 class PricedItem(Body):
     """A line of a cart, as the shop's backend prices it."""
 
-    title: str = Field(min_length=1, max_length=LONGEST_TEXT)
-    quantity: int = Field(ge=1, le=LARGEST_QUANTITY)
+    title: Title
+    quantity: Whole = Field(ge=1, le=LARGEST_QUANTITY)
     unit_price: Amount
-    variant_id: str | None = Field(default=None, max_length=255)
+    variant_id: VariantId | None = None
 
     def priced(self, field: str, currency: str) -> NewItem:
         """As the engine has it.  Raises InvalidData, which names the field."""

@@ -72,7 +72,14 @@ ANSWERS: Mapping[type[errors.KassaError], Answer] = {
 }
 """What each class of errors is told as; a class that is not here is told as its parent."""
 
-_TYPE_OF_STATUS = {400: "invalid_data", 401: "unauthorized", 403: "forbidden", 404: "not_found", 409: "conflict"}
+_TYPE_OF_STATUS = {
+    400: "invalid_data",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    409: "conflict",
+    413: "invalid_data",
+}
 
 
 class ErrorAnswer(TypedDict):

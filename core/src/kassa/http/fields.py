@@ -4,15 +4,22 @@
 it.  A field of what is inside another is named with a dot: ``+payment_sessions.data``.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
 
+from pydantic import GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 from typing_extensions import is_typeddict
 
 from kassa.errors import InvalidData
 from kassa_sdk import JsonObject
 
 ALL = "*"
+MOST = 100
+"""How many names one request may give."""
+
 _ADD, _LEAVE_OUT = "+ ", "-"  # In a query, a plus that nobody escaped arrives as a space.
 
 _Tree = dict[str, "_Tree"]
@@ -20,15 +27,25 @@ _Tree = dict[str, "_Tree"]
 
 
 class Fields:
-    """The fields of one kind of document: all that there are, and those that a client gets without asking."""
+    """The fields of one kind of document: all that there are, and those that a client gets without asking.
+
+    ``Annotated[Choice, Fields(…)]`` is what a client may write as ``fields`` of this document.
+    """
 
     def __init__(self, document: Any, *defaults: str) -> None:
         self._all = _declared(document)
+        self._name = f"[{_ADD}{_LEAVE_OUT}]?(?:\\*|\\*?{_pattern(self._all)})"
+        self._is_name = re.compile(self._name)
         self._defaults = frozenset(path for name in defaults for path in self._paths(name))
 
-    def chosen(self, asked: str | None) -> "Choice":
-        """What this ``fields`` asks for.  Raises InvalidData for a field that there is not."""
-        names = [name for name in (asked or "").split(",") if name.strip()]
+    def chosen(self, asked: str) -> "Choice":
+        """What this ``fields`` asks for; the usual ones, where it asks for none.  Raises InvalidData."""
+        names = [name for name in asked.split(",") if name]
+        if len(names) > MOST:
+            raise InvalidData("fields", f"expected at most {MOST} names")
+        for name in names:
+            if not self._is_name.fullmatch(name):
+                raise InvalidData("fields", f"expected fields that there are, not {name.strip()[:60]!r}")
         if not all(map(_is_relative, names)):
             return Choice(path for name in names for path in self._paths(name.lstrip(_ADD + _LEAVE_OUT)))
         paths = set(self._defaults)
@@ -41,14 +58,20 @@ class Fields:
 
     def _paths(self, name: str) -> set[str]:
         """The plain fields that a name stands for: itself, or those right inside it."""
-        path = name.strip().removeprefix(ALL).removesuffix(f".{ALL}").strip(".")
+        path = name.removeprefix(ALL).removesuffix(f".{ALL}")
         inside = self._all
         for part in filter(None, path.split(".")):
-            if part not in inside:
-                raise InvalidData("fields", f"expected fields that there are, not {name.strip()[:60]!r}")
             inside = inside[part]
         prefix = f"{path}." if path else ""
         return {f"{prefix}{each}" for each, deeper in inside.items() if not deeper} or {path}
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        """Pydantic reads what a client wrote by ``chosen``."""
+        return core_schema.no_info_plain_validator_function(self.chosen)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """For the description: names, with commas between them."""
+        return {"type": "array", "items": {"type": "string", "pattern": f"^{self._name}$"}, "maxItems": MOST}
 
 
 class Choice:
@@ -85,6 +108,12 @@ def _inside(hint: Any) -> _Tree:
         return _declared(hint)
     within = [_inside(each) for each in get_args(hint)] if get_origin(hint) is not None else []
     return next(filter(None, within), {})
+
+
+def _pattern(tree: _Tree) -> str:
+    """What matches the name of every field, also of those inside others."""
+    deeper = (f"{name}(?:\\.(?:\\*|{_pattern(inside)}))?" if inside else name for name, inside in tree.items())
+    return f"(?:{'|'.join(deeper)})"
 
 
 def _pick(value: Any, tree: _Tree) -> Any:

@@ -11,7 +11,9 @@ Key = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
+        min_length=1,
         max_length=255,
+        pattern="^[ -~]+$",
         description="The same request under the same key has one effect, and the same answer; another one is refused.",
     ),
 ]

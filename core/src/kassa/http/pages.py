@@ -16,7 +16,7 @@ class Page(TypedDict):
     limit: int
 
 
-def page_of(name: str, everything: Sequence[Any], query: Listed) -> dict[str, Any]:
+def page_of(name: str, everything: Sequence[Any], query: Listed[Any]) -> dict[str, Any]:
     """The page that is wanted, of what is all at hand."""
     wanted = everything[query.offset : query.offset + query.limit]
     return {name: wanted, "count": len(everything), "offset": query.offset, "limit": query.limit}

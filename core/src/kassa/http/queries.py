@@ -1,12 +1,14 @@
 """What stands behind the question mark: every parameter that there is.  Everything else is refused, as Medusa does."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from kassa.arguments import LARGEST_PAGE
+from kassa.http import documents
+from kassa.http.fields import Choice
 from kassa.store.payment_search import Moments, Order, PaymentSearch
 
 FARTHEST = 2**31
@@ -24,28 +26,35 @@ _Moment = Annotated[AwareDatetime, BeforeValidator(_as_written)]
 _Ids = Annotated[list[str], Field(max_length=100)]
 
 
-class Select(BaseModel):
+FieldsT = TypeVar("FieldsT")
+
+
+class Select(BaseModel, Generic[FieldsT]):
     """Which fields of the answer are wanted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    fields: str | None = Field(default=None, max_length=1000, description="which fields; see the documentation")
+    fields: FieldsT = Field(
+        default="",
+        validate_default=True,
+        description="`id,amount`: these; `+status,-items,*payments`: the usual ones with and without",
+    )
 
 
-class Listed(Select):
+class Listed(Select[FieldsT], Generic[FieldsT]):
     """Which page is wanted."""
 
     limit: int = Field(default=20, ge=1, le=LARGEST_PAGE, description="how many at most")
     offset: int = Field(default=0, ge=0, le=FARTHEST, description="how many to leave out at the beginning")
 
 
-class ListPaymentProviders(Listed):
+class ListPaymentProviders(Listed[Annotated[Choice, documents.PROVIDER]]):
     """Of which region."""
 
     region_id: str = Field(max_length=255)
 
 
-class ListPayments(Listed):
+class ListPayments(Listed[Annotated[Choice, documents.PAYMENT]]):
     """Which payments; everything that is given must fit."""
 
     q: str | None = Field(
@@ -71,7 +80,16 @@ class ListPayments(Listed):
         )
 
 
-Selected = Annotated[Select, Query()]
-ListedPage = Annotated[Listed, Query()]
+SelectedRegion = Annotated[Select[Annotated[Choice, documents.REGION]], Query()]
+SelectedCart = Annotated[Select[Annotated[Choice, documents.CART]], Query()]
+SelectedOrder = Annotated[Select[Annotated[Choice, documents.ORDER]], Query()]
+SelectedCollection = Annotated[Select[Annotated[Choice, documents.COLLECTION]], Query()]
+SelectedSession = Annotated[Select[Annotated[Choice, documents.SESSION]], Query()]
+SelectedPayment = Annotated[Select[Annotated[Choice, documents.PAYMENT]], Query()]
+SelectedRefundReason = Annotated[Select[Annotated[Choice, documents.REFUND_REASON]], Query()]
+
+ListedRegions = Annotated[Listed[Annotated[Choice, documents.REGION]], Query()]
+ListedProviders = Annotated[Listed[Annotated[Choice, documents.PROVIDER]], Query()]
+ListedRefundReasons = Annotated[Listed[Annotated[Choice, documents.REFUND_REASON]], Query()]
 OfferedProviders = Annotated[ListPaymentProviders, Query()]
 WantedPayments = Annotated[ListPayments, Query()]

@@ -15,7 +15,15 @@ from kassa.http.exact import ExactResponse, ExactRoute
 from kassa.http.idempotency import Key, replayed
 from kassa.http.origins import require_storefront
 from kassa.http.pages import page_of
-from kassa.http.queries import ListedPage, OfferedProviders, Selected
+from kassa.http.queries import (
+    ListedRegions,
+    OfferedProviders,
+    SelectedCart,
+    SelectedCollection,
+    SelectedOrder,
+    SelectedRegion,
+    SelectedSession,
+)
 from kassa.http.responses import cart_document, cart_response, collection_response
 from kassa.regions import Circumstances
 
@@ -26,132 +34,123 @@ router = APIRouter(prefix="/store", tags=["store"], route_class=ExactRoute, defa
 
 
 @router.get("/regions", response_model=answers.RegionsPage)
-def list_regions(shop: Storefront, query: ListedPage) -> Any:
+def list_regions(shop: Storefront, query: ListedRegions) -> Any:
     """List the regions of the configuration."""
-    choice = documents.REGION.chosen(query.fields)
-    found = [choice.of(documents.region(each)) for each in shop.regions]
+    found = [query.fields.of(documents.region(each)) for each in shop.regions]
     return ExactResponse(page_of("regions", found, query))
 
 
 @router.get("/regions/{region_id}", response_model=answers.RegionAnswer)
-def retrieve_region(shop: Storefront, region_id: str, query: Selected) -> Any:
+def retrieve_region(shop: Storefront, region_id: str, query: SelectedRegion) -> Any:
     """One region."""
-    choice = documents.REGION.chosen(query.fields)
-    return ExactResponse({"region": choice.of(documents.region(shop.retrieve_region(region_id)))})
+    return ExactResponse({"region": query.fields.of(documents.region(shop.retrieve_region(region_id)))})
 
 
 @router.get("/payment-providers", response_model=answers.ProvidersPage)
 def list_payment_providers(shop: Storefront, query: OfferedProviders) -> Any:
     """List the providers that a region offers, in the order of the configuration."""
-    choice = documents.PROVIDER.chosen(query.fields)
     offered = shop.list_payment_providers(query.region_id, Circumstances())
-    found = [choice.of(each) for each in documents.providers(offered)]
+    found = [query.fields.of(each) for each in documents.providers(offered)]
     return ExactResponse(page_of("payment_providers", found, query))
 
 
 @router.post("/carts", response_model=answers.CartAnswer)
-def create_cart(shop: Storefront, body: bodies.CreateCart, query: Selected, key: Key = None) -> Any:
+def create_cart(shop: Storefront, body: bodies.CreateCart, query: SelectedCart, key: Key = None) -> Any:
     """Create a cart.  Prices come from the shop's catalogue, never from the shopper."""
-    choice = documents.CART.chosen(query.fields)
     region_id = _region_id(shop, body.region_id)
     wanted = [Wanted(variant_id=each.variant_id, quantity=each.quantity) for each in body.items]
     headers = replayed(shop, key)
     items = shop.price_variants(region_id, wanted)
     cart = shop.create_cart(region_id, items, body.shopper(), body.metadata, idempotency_key=key)
-    return cart_response(shop, cart, choice, headers)
+    return cart_response(shop, cart, query.fields, headers)
 
 
 @router.get("/carts/{cart_id}", response_model=answers.CartAnswer)
-def retrieve_cart(shop: Storefront, cart_id: str, query: Selected) -> Any:
+def retrieve_cart(shop: Storefront, cart_id: str, query: SelectedCart) -> Any:
     """One cart."""
-    return cart_response(shop, shop.retrieve_cart(cart_id), documents.CART.chosen(query.fields))
+    return cart_response(shop, shop.retrieve_cart(cart_id), query.fields)
 
 
 @router.post("/carts/{cart_id}", response_model=answers.CartAnswer)
-def update_cart(shop: Storefront, cart_id: str, body: bodies.UpdateCart, query: Selected) -> Any:
+def update_cart(shop: Storefront, cart_id: str, body: bodies.UpdateCart, query: SelectedCart) -> Any:
     """Note who buys, and where: just the fields that are given."""
-    choice = documents.CART.chosen(query.fields)
-    return cart_response(shop, shop.update_cart(cart_id, body.changes()), choice)
+    return cart_response(shop, shop.update_cart(cart_id, body.changes()), query.fields)
 
 
 @router.post("/carts/{cart_id}/line-items", response_model=answers.CartAnswer)
-def create_line_item(shop: Storefront, cart_id: str, body: bodies.CreateLineItem, query: Selected) -> Any:
+def create_line_item(shop: Storefront, cart_id: str, body: bodies.CreateLineItem, query: SelectedCart) -> Any:
     """Put so many more of a variant into a cart."""
-    choice = documents.CART.chosen(query.fields)
     cart = shop.add_to_cart(cart_id, Wanted(variant_id=body.variant_id, quantity=body.quantity))
-    return cart_response(shop, cart, choice)
+    return cart_response(shop, cart, query.fields)
 
 
 @router.post("/carts/{cart_id}/line-items/{line_item_id}", response_model=answers.CartAnswer)
 def update_line_item(
-    shop: Storefront, cart_id: str, line_item_id: str, body: bodies.UpdateLineItem, query: Selected
+    shop: Storefront, cart_id: str, line_item_id: str, body: bodies.UpdateLineItem, query: SelectedCart
 ) -> Any:
     """Have so many of one line, 0 for none."""
-    choice = documents.CART.chosen(query.fields)
-    return cart_response(shop, shop.set_cart_quantity(cart_id, line_item_id, body.quantity), choice)
+    return cart_response(shop, shop.set_cart_quantity(cart_id, line_item_id, body.quantity), query.fields)
 
 
 @router.delete("/carts/{cart_id}/line-items/{line_item_id}", response_model=answers.LineItemDeleted)
-def delete_line_item(shop: Storefront, cart_id: str, line_item_id: str, query: Selected) -> Any:
+def delete_line_item(shop: Storefront, cart_id: str, line_item_id: str, query: SelectedCart) -> Any:
     """Take one line out of a cart."""
-    choice = documents.CART.chosen(query.fields)
     cart = shop.set_cart_quantity(cart_id, line_item_id, 0)
     deleted = {"id": line_item_id, "object": "line-item", "deleted": True}
-    return ExactResponse({**deleted, "parent": choice.of(cart_document(shop, cart, choice))})
+    return ExactResponse({**deleted, "parent": query.fields.of(cart_document(shop, cart, query.fields))})
 
 
 @router.post("/payment-collections", response_model=answers.CollectionAnswer)
-def create_payment_collection(shop: Storefront, body: bodies.CreatePaymentCollection, query: Selected) -> Any:
+def create_payment_collection(shop: Storefront, body: bodies.CreatePaymentCollection, query: SelectedCollection) -> Any:
     """Get or create the payment collection of a cart."""
-    choice = documents.COLLECTION.chosen(query.fields)
-    return collection_response(shop, shop.create_payment_collection(body.cart_id), choice)
+    return collection_response(shop, shop.create_payment_collection(body.cart_id), query.fields)
 
 
 @router.post("/payment-collections/{payment_collection_id}/payment-sessions", response_model=answers.CollectionAnswer)
 def create_payment_session(
-    shop: Storefront, payment_collection_id: str, body: bodies.CreatePaymentSession, query: Selected, key: Key = None
+    shop: Storefront,
+    payment_collection_id: str,
+    body: bodies.CreatePaymentSession,
+    query: SelectedCollection,
+    key: Key = None,
 ) -> Any:
     """Create the session that the shopper pays with; another one takes the place of the one before."""
-    choice = documents.COLLECTION.chosen(query.fields)
     data = dict(body.data)
     if RETURN_URL in data:
         _note_return_url(shop, payment_collection_id, data.pop(RETURN_URL))
     headers = replayed(shop, key)
     shop.create_payment_session(payment_collection_id, body.provider_id, data, idempotency_key=key)
-    return collection_response(shop, shop.retrieve_payment_collection(payment_collection_id), choice, headers)
+    return collection_response(shop, shop.retrieve_payment_collection(payment_collection_id), query.fields, headers)
 
 
 @router.post("/carts/{cart_id}/complete", response_model=answers.Completed | answers.NotCompleted)
-def complete_cart(shop: Storefront, cart_id: str, query: Selected) -> Any:
+def complete_cart(shop: Storefront, cart_id: str, query: SelectedOrder) -> Any:
     """Pay a cart and place its order: once, however often it is asked.
 
     Where there is no order yet, ``error.type`` says why: ``payment_requires_more_error`` (the shopper must act; the action
     stands in the session's data), or ``payment_authorization_error`` (declined).
     """
-    choice = documents.ORDER.chosen(query.fields)
     completion = shop.complete_cart(cart_id)
     if isinstance(completion, OrderPlaced):
-        return ExactResponse({"type": "order", "order": choice.of(_order(shop, completion))})
-    usual = documents.CART.chosen(None)
+        return ExactResponse({"type": "order", "order": query.fields.of(_order(shop, completion))})
+    usual = documents.CART.chosen("")
     cart = usual.of(cart_document(shop, shop.retrieve_cart(cart_id), usual))
     return ExactResponse({"type": "cart", "cart": cart, "error": _why_not(completion)})
 
 
 @router.get("/payment-sessions/{payment_session_id}", response_model=answers.SessionAnswer)
-def retrieve_payment_session(shop: Storefront, payment_session_id: str, query: Selected) -> Any:
+def retrieve_payment_session(shop: Storefront, payment_session_id: str, query: SelectedSession) -> Any:
     """One payment session: how it stands, and what the shopper must do."""
-    choice = documents.SESSION.chosen(query.fields)
     return ExactResponse(
-        {"payment_session": choice.of(documents.session(shop.retrieve_payment_session(payment_session_id)))}
+        {"payment_session": query.fields.of(documents.session(shop.retrieve_payment_session(payment_session_id)))}
     )
 
 
 @router.post("/payment-sessions/{payment_session_id}/action", response_model=answers.SessionAnswer)
-def answer_action(shop: Storefront, payment_session_id: str, body: bodies.AnswerAction, query: Selected) -> Any:
+def answer_action(shop: Storefront, payment_session_id: str, body: bodies.AnswerAction, query: SelectedSession) -> Any:
     """The shopper did what was asked, or came back from it: find out how it went.  Then complete the cart."""
-    choice = documents.SESSION.chosen(query.fields)
     return ExactResponse(
-        {"payment_session": choice.of(documents.session(shop.answer_action(payment_session_id, body.answer)))}
+        {"payment_session": query.fields.of(documents.session(shop.answer_action(payment_session_id, body.answer)))}
     )
 
 
