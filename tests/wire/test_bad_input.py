@@ -27,6 +27,7 @@ JSON = {"content-type": "application/json"}
         (b'{"cart_id": null}', "cart_id: Input should be a valid string"),
         (b'{"cart_id": "cart_1", "amount": 1}', "amount: Extra inputs are not permitted"),
         (b'["cart_1"]', "Input should be a valid dictionary"),
+        (b'{"cart_id": "cart_1"}', "cart_id: expected an id that starts with cart_"),
         (b'{"cart_id": "\xc3\xa4"}', "cart_id: expected 1 to 255 printable characters of ASCII"),
     ],
 )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from kassa.carts import PRINTABLE, NewItem, Wanted, required
 from kassa.errors import Conflict, InvalidData, NotAllowed
+from kassa.ids import Kind, require_kind
 from kassa.store import carts
 from kassa_sdk import CartDriver, CartSnapshot, Money, PlacedOrder
 
@@ -66,6 +67,7 @@ class EmbeddedCarts:
 
     def load(self, store_id: str, cart_id: str, connection: Any) -> CartSnapshot | None:
         """The cart, locked until the end of a writing transaction."""
+        require_kind(Kind.CART, cart_id, "cart_id")
         cart = carts.load(connection, store_id, cart_id, for_update=True)
         if cart is None:
             return None
