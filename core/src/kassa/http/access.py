@@ -18,7 +18,7 @@ _header = APIKeyHeader(
 )
 
 
-def engine_of(request: Request) -> Engine:
+async def engine_of(request: Request) -> Engine:
     """The engine that the application was made with."""
     engine: Engine = request.app.state.engine
     return engine

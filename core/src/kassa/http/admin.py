@@ -24,6 +24,7 @@ from kassa.http.queries import (
 )
 from kassa.http.responses import cart_response, collection_response
 from kassa.model import PaymentLedger, RefundReason
+from kassa_sdk import Money
 
 router = APIRouter(prefix="/admin", tags=["admin"], route_class=ExactRoute, default_response_class=ExactResponse)
 
@@ -55,8 +56,7 @@ def capture_payment(
     shop: Capturer, payment_id: str, body: bodies.MoveMoney, query: SelectedPayment, key: Key = None
 ) -> Any:
     """Take an amount that is authorized, or all that is left of it."""
-    currency = shop.retrieve_payment(payment_id).payment.amount.currency
-    amount = None if body.amount is None else exact.amount("amount", body.amount, currency)
+    amount = _amount(shop, payment_id, body)
     headers = replayed(shop, key)
     shop.capture_payment(payment_id, amount, idempotency_key=key)
     return _payment_answer(shop, payment_id, query.fields, headers)
@@ -67,8 +67,7 @@ def refund_payment(
     shop: Refunder, payment_id: str, body: bodies.RefundPayment, query: SelectedPayment, key: Key = None
 ) -> Any:
     """Give back an amount that was captured, or all that is left of it."""
-    currency = shop.retrieve_payment(payment_id).payment.amount.currency
-    amount = None if body.amount is None else exact.amount("amount", body.amount, currency)
+    amount = _amount(shop, payment_id, body)
     headers = replayed(shop, key)
     shop.refund_payment(payment_id, amount, body.note, refund_reason_id=body.refund_reason_id, idempotency_key=key)
     return _payment_answer(shop, payment_id, query.fields, headers)
@@ -170,6 +169,12 @@ def delete_refund_reason(shop: Administrator, refund_reason_id: str) -> Any:
     """Take a reason from the list; refunds that have it go on saying it."""
     shop.delete_refund_reason(refund_reason_id)
     return ExactResponse({"id": refund_reason_id, "object": "refund_reason", "deleted": True})
+
+
+def _amount(shop: Engine, payment_id: str, body: bodies.MoveMoney) -> Money | None:
+    if body.amount is None:
+        return None
+    return exact.amount("amount", body.amount, shop.retrieve_payment(payment_id).payment.amount.currency)
 
 
 def _reason_answer(found: RefundReason, choice: Choice) -> ExactResponse:
