@@ -84,6 +84,7 @@ def session(status: SessionStatus, place: int | None = 0) -> PaymentSession:
         payment_collection_id="pay_col",
         place=place,
         provider_id="pp",
+        region_id="eu",
         amount=Money(100, "EUR"),
         status=status,
         provider_reference=None,

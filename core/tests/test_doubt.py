@@ -18,6 +18,7 @@ SESSION = PaymentSession(
     payment_collection_id="pay_col_1",
     place=0,
     provider_id="pp_acme_acme",
+    region_id="eu",
     amount=Money(10000, "EUR"),
     status=SessionStatus.AUTHORIZED,
     provider_reference="theirs",

@@ -104,6 +104,7 @@ SIMULATED = ("keyed", "keyless")
 
 READS = frozenset(
     {
+        "backlog",
         "close",
         "explain_providers",
         "find_idempotency_key",

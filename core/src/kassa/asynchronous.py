@@ -78,6 +78,7 @@ class AsyncEngine:
     list_refund_reasons = _on_a_thread(Engine.list_refund_reasons)
     refund_reasons_of = _on_a_thread(Engine.refund_reasons_of)
     list_operations_in_doubt = _on_a_thread(Engine.list_operations_in_doubt)
+    backlog = _on_a_thread(Engine.backlog)
     look_again = _on_a_thread(Engine.look_again)
     resolve_operation = _on_a_thread(Engine.resolve_operation)
     work = _on_a_thread(Engine.work)

@@ -53,10 +53,12 @@ from kassa.model import (
     Reconciliation,
     RefundReason,
     Scope,
+    Waiting,
 )
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict
 from kassa.reloading import CurrentWorld
+from kassa.store import backlog as stored_backlog
 from kassa.store import cases as stored_cases
 from kassa.store import collections, events, idempotency_keys, operations, payment_search, payments
 from kassa.store import notices as stored_notices
@@ -536,6 +538,10 @@ class Engine:
         """The operations that are not settled, oldest first: under way, waiting, unknown, or under review."""
         arguments.require_page(limit, 0)
         return recovery.in_doubt(self._world, limit)
+
+    def backlog(self) -> tuple[Waiting, ...]:
+        """How much waits in every store: operations in doubt, notices and deliveries to be tried again, open cases."""
+        return self._world.database.read(stored_backlog.waiting)
 
     def look_again(self, operation_id: str) -> Operation:
         """Do now what recovery would do later for one operation: resend it with its key, or look it up."""

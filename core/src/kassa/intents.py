@@ -117,6 +117,7 @@ def intent(  # an operation is this many facts
         payment_session_id=session.id,
         payment_id=None if payment is None else payment.id,
         provider_id=session.provider_id,
+        region_id=session.region_id,
         kind=kind,
         status=OperationStatus.IN_FLIGHT,
         amount=amount,

@@ -105,6 +105,7 @@ class PaymentSession(Record):
     payment_collection_id: str
     place: int | None
     provider_id: str
+    region_id: str
     amount: Money
     status: SessionStatus
     provider_reference: str | None
@@ -278,6 +279,7 @@ class Operation(Record):
     payment_session_id: str
     payment_id: str | None
     provider_id: str
+    region_id: str
     kind: OperationKind
     status: OperationStatus
     amount: Money | None
@@ -298,6 +300,30 @@ class Operation(Record):
     refund_reason_id: str | None = None
     created_at: datetime
     updated_at: datetime
+
+
+class WaitingKind(StrEnum):
+    """What may wait."""
+
+    OPERATION = "operation"
+    NOTICE = "notice"
+    DELIVERY = "delivery"
+    CASE = "case"
+
+
+class Waiting(Record):
+    """How many of one kind wait for something, in every store, and since when the oldest does.
+
+    ``of`` is the provider; of a delivery, who is told.  ``status`` is that of the operation, the notice or the delivery, and
+    the kind of the case; ``region_id`` is known of operations.
+    """
+
+    kind: WaitingKind
+    of: str
+    region_id: str = ""
+    status: str
+    count: int
+    oldest_at: datetime
 
 
 class ReceivedNotice(Record):

@@ -13,7 +13,7 @@ from typing import assert_never
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from kassa import intents, learning
+from kassa import intents, learning, protocol
 from kassa.errors import InvalidData, NotFound
 from kassa.ids import Kind, new_id
 from kassa.intents import LEASE
@@ -146,7 +146,8 @@ def _apply(world: World, notice: ReceivedNotice) -> ReceivedNotice:
         return _set_aside(world, notice, f"{notice.provider_id} is not configured any more; configure it again")
     if notice.facts is not None and not _must_ask(world, provider, session, notice.facts):
         return _learn(world, notice, session, notice.facts)
-    found = provider.look_up(world.database.read(lambda connection: _question(connection, notice, session)))
+    question = world.database.read(lambda connection: _question(connection, notice, session))
+    found = protocol.look_up(world, provider, session, question)
     return _answered(world, notice, session, found)
 
 

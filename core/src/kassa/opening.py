@@ -1,6 +1,6 @@
 """Opening an engine: read the settings, load the providers, check the database, and put it all together."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from kassa.reloading import CurrentWorld
 from kassa.store import schema
 from kassa.store.database import Database
 from kassa.subscribers import Subscriber
+from kassa.watching import Watcher
 from kassa.world import World, utc_now
 from kassa_sdk import CART_ENTRY_POINTS, CartDriver, Money
 
@@ -32,20 +33,27 @@ EMBEDDED = "embedded"
 ResultT = TypeVar("ResultT")
 
 
-def open(path: str | Path = "kassa.toml", *, clock: Callable[[], datetime] = utc_now) -> Engine:
+def open(
+    path: str | Path = "kassa.toml", *, watchers: Sequence[Watcher] = (), clock: Callable[[], datetime] = utc_now
+) -> Engine:
     """The engine that a configuration file describes; its database is created, or brought up to date, where that is safe.
+
+    ``watchers`` are told of every call to a provider: see ``kassa.metrics`` and ``kassa.tracing``.
 
     Raises ConfigurationError, which lists every mistake, and StoreUnavailable.
     """
     since = clock()
     file = _File(Path(path), clock)
-    return Engine(CurrentWorld(_first_world(file.loaded, clock), file.read_again, since))
+    return Engine(CurrentWorld(_first_world(file.loaded, clock, watchers), file.read_again, since))
 
 
-def assemble(configuration: Configuration, *, clock: Callable[[], datetime] = utc_now) -> Engine:
+def assemble(
+    configuration: Configuration, *, watchers: Sequence[Watcher] = (), clock: Callable[[], datetime] = utc_now
+) -> Engine:
     """The engine that a configuration describes, without a file to be read again.  Raises as ``open``."""
     since = clock()
-    return Engine(CurrentWorld(_first_world(_load(configuration, [], clock), clock), _refuse_to_read_again, since))
+    world = _first_world(_load(configuration, [], clock), clock, watchers)
+    return Engine(CurrentWorld(world, _refuse_to_read_again, since))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,7 @@ def _refuse_to_read_again(_world: World) -> World:
     raise NotAllowed("this engine was not opened from a file, so there is none to be read again; open one from a file")
 
 
-def _first_world(loaded: Loaded, clock: Callable[[], datetime]) -> World:
+def _first_world(loaded: Loaded, clock: Callable[[], datetime], watchers: Sequence[Watcher]) -> World:
     database = Database(loaded.database_url)
     schema.prepare(database)
     return World(
@@ -136,6 +144,7 @@ def _first_world(loaded: Loaded, clock: Callable[[], datetime]) -> World:
         extensions=loaded.extensions,
         subscribers=loaded.subscribers,
         storefronts=loaded.storefronts,
+        watchers=tuple(watchers),
     )
 
 

@@ -17,10 +17,12 @@ from kassa import evidence, intents
 from kassa.answers import failure
 from kassa.errors import StillProcessing, StoreUnavailable
 from kassa.model import Operation, OperationKind, PaymentSession
+from kassa.providers import ConfiguredProvider
 from kassa.store import operations
 from kassa.transitions import OperationStatus
+from kassa.watching import ProviderCall, watched
 from kassa.world import World
-from kassa_sdk import Outcome
+from kassa_sdk import LookUpOutcome, LookUpRequest, Outcome
 
 PAUSES_SECONDS = (0.05, 0.5, 2.0)
 """Between the tries to store an outcome; afterwards recovery finds it out."""
@@ -46,8 +48,21 @@ def finish(world: World, operation: Operation) -> tuple[Operation, Outcome]:
         # This sender slept over its lease: recovery may have proven meanwhile that nothing was sent.
         raise still_processing(operation)
     request = intents.request_of(operation)
-    outcome = provider.call(operation.hook, request, late=lambda answer: _merge(world, operation, answer))
+    call = ProviderCall(provider.id, operation.hook, operation.region_id, operation.id, operation.payment_session_id)
+
+    def ask() -> Outcome:
+        return provider.call(operation.hook, request, late=lambda answer: _merge(world, operation, answer))
+
+    outcome = watched(world.watchers, call, ask)
     return _merge(world, operation, outcome), outcome
+
+
+def look_up(
+    world: World, provider: ConfiguredProvider, session: PaymentSession, request: LookUpRequest
+) -> LookUpOutcome:
+    """Find out at the provider how a payment stands.  It changes nothing there; never inside a transaction."""
+    call = ProviderCall(provider.id, "look_up", session.region_id, payment_session_id=session.id)
+    return watched(world.watchers, call, lambda: provider.look_up(request))
 
 
 def _merge(world: World, operation: Operation, outcome: Outcome) -> Operation:

@@ -17,16 +17,18 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kassa import doubt, intents, learning
+from kassa import doubt, intents, learning, protocol
 from kassa.errors import Conflict, InvalidData, NotAllowed
 from kassa.ids import Kind, new_id
 from kassa.model import CaseKind, OperationKind, PaymentSession, Reconciliation
 from kassa.providers import ConfiguredProvider
 from kassa.store import cases, collections, operations, reconciliations, sessions
+from kassa.watching import ProviderCall, watched
 from kassa.world import World
 from kassa_sdk import (
     Found,
     ListPaymentsRequest,
+    LookUpOutcome,
     LookUpRequest,
     Money,
     NotSent,
@@ -221,7 +223,8 @@ class _Comparison:
         """Compare one page; after the last one also the other direction."""
         held = self.held
         asked = ListPaymentsRequest(since=held.since, until=held.until, cursor=held.cursor)
-        answer = self.provider.list_payments(asked)
+        call = ProviderCall(self.provider.id, "list_payments")
+        answer = watched(self.world.watchers, call, lambda: self.provider.list_payments(asked))
         match answer:
             case PaymentPage():
                 return self._compared(answer)
@@ -336,7 +339,9 @@ class _Comparison:
     def _seek(self, session: PaymentSession) -> str | None:
         """Look one session up by their reference; returns why nothing is known, where the provider does not tell."""
         by = frozenset[str]() if self.provider.manifest.look_up is None else self.provider.manifest.look_up.by
-        found = self.provider.look_up(self._question(session)) if "provider_reference" in by else NotThere()
+        found: LookUpOutcome = NotThere()
+        if "provider_reference" in by:
+            found = protocol.look_up(self.world, self.provider, session, self._question(session))
         match found:
             case Found():
                 # It was created at another time there than here, such as after the end of the window.

@@ -17,7 +17,7 @@ from kassa.errors import InvalidData, NotAllowed
 from kassa.ids import Kind, require_kind
 from kassa.intents import LEASE
 from kassa.model import Operation, OperationKind
-from kassa.protocol import finish, still_processing
+from kassa.protocol import finish, look_up, still_processing
 from kassa.providers import ConfiguredProvider
 from kassa.store import collections, events, operations, payments, sessions
 from kassa.transitions import OPEN_OPERATION, OperationStatus
@@ -157,7 +157,7 @@ def _look_up(world: World, operation: Operation, provider: ConfiguredProvider) -
     session = world.database.read(
         lambda connection: sessions.load(connection, operation.store_id, operation.payment_session_id)
     )
-    found = provider.look_up(intents.look_up_request(operation, session))
+    found = look_up(world, provider, session, intents.look_up_request(operation, session))
     return world.database.transact(lambda connection: _apply_look_up(world, connection, operation, found, provider))
 
 

@@ -267,6 +267,7 @@ def _add_session(
         payment_collection_id=collection.id,
         place=place,
         provider_id=wish.provider.id,
+        region_id=collection.region_id,
         amount=wish.amount or collection.amount,
         status=SessionStatus.PENDING,
         provider_reference=None,

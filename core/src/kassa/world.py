@@ -14,6 +14,7 @@ from kassa.regions import Circumstances, Region, Verdict, judge
 from kassa.rests import Rests
 from kassa.store.database import Database
 from kassa.subscribers import Subscriber
+from kassa.watching import Watcher
 from kassa_sdk import CartDriver, CartSnapshot
 
 LONGEST_CART_ID = 255
@@ -44,6 +45,7 @@ class World:
     subscribers: Mapping[str, Subscriber] = field(default_factory=dict)
     storefronts: frozenset[str] = frozenset()
     rests: Rests = field(default_factory=Rests)
+    watchers: tuple[Watcher, ...] = ()
 
     def region(self, region_id: str) -> Region:
         """Raises NotFound, which lists the regions there are."""

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from kassa.errors import Conflict, NotFound
 from kassa.model import Operation, OperationKind, Payment, PaymentCollection, PaymentSession
 from kassa.store import events
+from kassa.store.tables import IS_OPEN
 from kassa.store.tables import operations as table
 from kassa.transitions import OPEN_OPERATION, OperationStatus, SessionStatus, advance
 from kassa_sdk import Money
@@ -69,10 +70,7 @@ _POSTPONE = (
 )
 _IN_DOUBT = (
     select(table)
-    .where(
-        table.c.store_id == bindparam("store"),
-        table.c.status.in_([status.value for status in OPEN_OPERATION]),
-    )
+    .where(table.c.store_id == bindparam("store"), IS_OPEN)
     .order_by(table.c.created_at, table.c.id)
     .limit(bindparam("limit"))
 )

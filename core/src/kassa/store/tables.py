@@ -83,6 +83,9 @@ def _in(column: str, values: frozenset[OperationStatus] | frozenset[SessionStatu
     return f"{column} IN ({', '.join(sorted(repr(value.value) for value in values))})"
 
 
+IS_OPEN = text(_in("status", OPEN_OPERATION))
+"""Of an operation that is not settled: in the words of the index that finds it."""
+
 payment_collections = Table(
     "payment_collections",
     metadata,
@@ -117,6 +120,7 @@ payment_sessions = Table(
     # money pays nothing that is owed; it is surplus, or given back.
     Column("place", Integer),
     Column("provider_id", String(128), nullable=False),
+    Column("region_id", String(64), nullable=False, server_default=""),
     Column("currency", String(3), nullable=False),
     Column("amount_minor", BigInteger, CheckConstraint("amount_minor > 0", name="amount_positive"), nullable=False),
     Column("status", String(32), _one_of("status", SessionStatus), nullable=False),
@@ -183,6 +187,7 @@ operations = Table(
     Column("payment_session_id", ForeignKey("payment_sessions.id"), nullable=False),
     Column("payment_id", ForeignKey("payments.id")),
     Column("provider_id", String(128), nullable=False),
+    Column("region_id", String(64), nullable=False, server_default=""),
     Column("kind", String(16), _one_of("kind", OperationKind), nullable=False),
     Column("status", String(16), _one_of("status", OperationStatus), nullable=False),
     Column("currency", String(3)),
@@ -212,6 +217,14 @@ operations = Table(
         unique=True,
         sqlite_where=text(f"kind NOT IN ('capture', 'refund') AND {_in('status', OPEN_OPERATION)}"),
         postgresql_where=text(f"kind NOT IN ('capture', 'refund') AND {_in('status', OPEN_OPERATION)}"),
+    ),
+    # What is in doubt, of which there is little among all that is settled.
+    Index(
+        "ix_operations_open",
+        "store_id",
+        "created_at",
+        sqlite_where=IS_OPEN,
+        postgresql_where=IS_OPEN,
     ),
 )
 
