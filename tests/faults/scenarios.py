@@ -129,6 +129,7 @@ READS = frozenset(
         "recognize_api_key",
         "refund_reasons_of",
         "reload",
+        "require_database",
         "reload_if_asked",
         "retrieve_cart",
         "retrieve_notice",

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import pytest
@@ -34,10 +34,14 @@ storefronts = ["https://shop.example.org"]
 
 
 @contextmanager
-def serving(*options: str, **environment: str) -> Iterator[tuple[dict[str, Any], "subprocess.Popen[str]"]]:
+def serving(
+    *options: str, stderr: IO[str] | None = None, **environment: str
+) -> Iterator[tuple[dict[str, Any], "subprocess.Popen[str]"]]:
     """``kassa serve --json`` with these options: what it says of itself when it is ready, and its process."""
     command = [sys.executable, "-m", "kassa", "serve", "--json", "--port", "0", *options]
-    with subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=stderr, text=True
+    ) as process:
         try:
             assert process.stdout is not None, "it is a pipe"
             yield json.loads(process.stdout.readline()), process

@@ -28,6 +28,7 @@ class AsyncEngine:
         self.engine = engine
 
     retrieve_region = _on_a_thread(Engine.retrieve_region)
+    require_database = _on_a_thread(Engine.require_database)
     provider_health = _on_a_thread(Engine.provider_health)
     explain_providers = _on_a_thread(Engine.explain_providers)
     list_payment_providers = _on_a_thread(Engine.list_payment_providers)

@@ -58,9 +58,10 @@ from kassa.model import (
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict
 from kassa.reloading import CurrentWorld
+from kassa.scrubbing import Scrubber
 from kassa.store import backlog as stored_backlog
 from kassa.store import cases as stored_cases
-from kassa.store import collections, events, idempotency_keys, operations, payment_search, payments
+from kassa.store import collections, events, idempotency_keys, operations, payment_search, payments, schema
 from kassa.store import notices as stored_notices
 from kassa.store import reconciliations as stored_reconciliations
 from kassa.store import refund_reasons as stored_reasons
@@ -143,6 +144,15 @@ class Engine:
     def providers(self) -> Providers:
         """The configured providers, by id."""
         return self._world.providers
+
+    @property
+    def scrubber(self) -> Scrubber:
+        """Takes every secret of the configuration, and whatever looks like the number of a card, out of a text."""
+        return self._world.scrubber
+
+    def require_database(self) -> None:
+        """Raises StoreUnavailable where the database does not answer, or has another schema than this release needs."""
+        self._world.database.read(schema.require_current)
 
     def provider_health(self) -> tuple[ProviderHealth, ...]:
         """How each configured provider has answered this process lately."""

@@ -37,9 +37,9 @@ class ConfiguredExtension:
         """Instantiates and examines the plugin.  Raises PluginUnusable."""
         self.name = name
         self.candidate = candidate
-        self._scrubber = Scrubber(secrets_in(options))
+        self.scrubber = Scrubber(secrets_in(options))
         extension = instance_of(plugin, options, candidate, f"[extensions.{name}]")
-        with contained(f"{candidate} cannot be searched for its hooks", "tell its author", self._scrubber):
+        with contained(f"{candidate} cannot be searched for its hooks", "tell its author", self.scrubber):
             self._manager = _registered(ExtensionHooks, extension, candidate)
             self.provider_hooks = getattr(extension, "provider_hooks", None)
             if self.provider_hooks is not None:
@@ -74,7 +74,7 @@ class ConfiguredExtension:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit, too, must not end the worker
-            cause = self._scrubber.error(error)
+            cause = self.scrubber.error(error)
             _log.error("%s was told %s (%s) and raised %s", self.candidate, event.id, event.name, cause)
             return NotTaken(f"{self.candidate} raised {cause}")
         return Taken()
@@ -86,7 +86,7 @@ class ConfiguredExtension:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            cause = self._scrubber.error(error)
+            cause = self.scrubber.error(error)
             _log.error("%s was asked about %s and raised %s", self.candidate, request.provider_id, cause)
             return None
         if reason is None:
@@ -94,7 +94,7 @@ class ConfiguredExtension:
         if not isinstance(reason, str) or not reason.strip():
             _log.error("%s answered %s about %s", self.candidate, type(reason).__name__, request.provider_id)
             return None
-        return self._scrubber.text(reason.strip())
+        return self.scrubber.text(reason.strip())
 
 
 Extensions = Mapping[str, ConfiguredExtension]

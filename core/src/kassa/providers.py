@@ -66,10 +66,10 @@ class ConfiguredProvider:
         self.settings = settings
         self.candidate = candidate
         self._options = options
-        self._scrubber = Scrubber(secrets_in(options))
+        self.scrubber = Scrubber(secrets_in(options))
         provider = instance_of(plugin, options, candidate, f"[providers.{instance}]")
         self.manifest = manifest_of(provider, candidate)
-        self._manager = _registered(provider, candidate, self._scrubber)
+        self._manager = _registered(provider, candidate, self.scrubber)
         self._examine_hooks()
         self._calls = Calls(self.id, settings, clock)
 
@@ -85,7 +85,7 @@ class ConfiguredProvider:
 
     def is_made_of(self, settings: ProviderSettings, candidate: Candidate, options: BaseModel) -> bool:
         """Whether it would be the same again, its secrets included.  Raises PluginUnusable."""
-        with contained(f"{candidate} fails at comparing its options", "tell its author", self._scrubber):
+        with contained(f"{candidate} fails at comparing its options", "tell its author", self.scrubber):
             return (self.settings, self.candidate, self._options) == (settings, candidate, options)
 
     def wrap(self, hooks: Any) -> None:
@@ -123,10 +123,10 @@ class ConfiguredProvider:
         except KeyboardInterrupt:
             raise
         except (BadSignature, Unsupported) as error:
-            raise Unverified(f"{self.id}: {self._scrubber.text(str(error))}") from None
+            raise Unverified(f"{self.id}: {self.scrubber.text(str(error))}") from None
         except BaseException as error:
             raise NoticeUnreadable(
-                f"{self.candidate} failed at reading a notice: {self._scrubber.error(error)}"
+                f"{self.candidate} failed at reading a notice: {self.scrubber.error(error)}"
             ) from None
         if not isinstance(told, tuple) or not all(isinstance(notice, Notice) for notice in told):
             raise NoticeUnreadable(
@@ -136,7 +136,7 @@ class ConfiguredProvider:
 
     def readable(self, body: bytes) -> str:
         """The body of a message for a person to read: without secrets and card numbers."""
-        return self._scrubber.text(body.decode("utf-8", "replace"), LONGEST_BODY)
+        return self.scrubber.text(body.decode("utf-8", "replace"), LONGEST_BODY)
 
     def list_payments(self, request: ListPaymentsRequest) -> ListPaymentsOutcome:
         """One page of the provider's own list of payments.  Never inside a transaction."""
@@ -154,7 +154,7 @@ class ConfiguredProvider:
         try:
             return self._calls.make(hook, partial(self._answer, hook, request, expected), late)
         except Unsupported as error:
-            return NotSent(cause=self._scrubber.text(f"not supported: {error}"))
+            return NotSent(cause=self.scrubber.text(f"not supported: {error}"))
 
     def _answer(self, hook: str, request: Any, expected: tuple[type, ...]) -> Any:
         """On the call's own thread: what the plugin says.  Raises Unsupported and KeyboardInterrupt, nothing else."""
@@ -165,13 +165,13 @@ class ConfiguredProvider:
         except (KeyboardInterrupt, Unsupported):
             raise
         except BaseException as error:  # whatever it is, SystemExit too, the request may have been sent
-            return Unknown(cause=self._scrubber.error(error))
+            return Unknown(cause=self.scrubber.error(error))
         if not isinstance(answer, expected):
             return Unknown(cause=f"{self.candidate} answered {hook} with {type(answer).__name__}, which is no outcome")
         if isinstance(answer, ActionRequired) and "action" not in self.hooks:
             cause = f"{self.candidate} answered {hook} with ActionRequired, but does not implement the hook action"
             return Unknown(cause=cause)
-        return self._scrubber.outcome(answer)
+        return self.scrubber.outcome(answer)
 
     def _examine_hooks(self) -> None:
         missing = self.manifest.required_hooks() - self.hooks

@@ -10,6 +10,8 @@ LONGEST_TEXT = 2_000
 MASK = "***"
 
 _DIGITS_AND_GAPS = re.compile(r"[0-9]+(?:[ -]+[0-9]+)*")
+_SECRET_KEY = re.compile("sk_[0-9a-f]{64}")
+"""A key of ours, of which only the hash is kept."""
 _GROUP = re.compile(r"[0-9]+")
 _FEWEST_DIGITS, _MOST_DIGITS = 13, 19
 
@@ -22,10 +24,16 @@ class Scrubber:
         # The longest first: one secret may be the beginning of another.
         self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
 
+    @classmethod
+    def of_all(cls, scrubbers: Iterable["Scrubber"]) -> "Scrubber":
+        """One that knows the secrets of each of these."""
+        return cls(secret for scrubber in scrubbers for secret in scrubber._secrets)
+
     def text(self, text: str, longest: int = LONGEST_TEXT) -> str:
         """The text as it may be kept and shown, at most so many characters of it."""
         for secret in self._secrets:
             text = text.replace(secret, MASK)
+        text = _SECRET_KEY.sub(MASK, text)
         text = _DIGITS_AND_GAPS.sub(_without_cards, _storable(text))
         return text if len(text) <= longest else f"{text[: longest - 1]}…"
 

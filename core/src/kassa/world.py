@@ -12,6 +12,7 @@ from kassa.model import ProviderSwitch
 from kassa.providers import Providers
 from kassa.regions import Circumstances, Region, Verdict, judge
 from kassa.rests import Rests
+from kassa.scrubbing import Scrubber
 from kassa.store.database import Database
 from kassa.subscribers import Subscriber
 from kassa.watching import Watcher
@@ -46,6 +47,15 @@ class World:
     storefronts: frozenset[str] = frozenset()
     rests: Rests = field(default_factory=Rests)
     watchers: tuple[Watcher, ...] = ()
+
+    @property
+    def scrubber(self) -> Scrubber:
+        """Takes every secret of the configuration out of a text."""
+        database = Scrubber([str(self.database.engine.url.password or "")])
+        providers = (provider.scrubber for provider in self.providers.values())
+        extensions = (extension.scrubber for extension in self.extensions.values())
+        subscribers = (subscriber.scrubber for subscriber in self.subscribers.values())
+        return Scrubber.of_all([database, *providers, *extensions, *subscribers])
 
     def region(self, region_id: str) -> Region:
         """Raises NotFound, which lists the regions there are."""

@@ -1,7 +1,7 @@
 """A shop to try things with: a simulated provider in a process of its own, a database in a folder that is soon gone."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from string import Template
@@ -13,6 +13,7 @@ from kassa.errors import NotFound
 
 if TYPE_CHECKING:
     from kassa.engine import Engine
+    from kassa.watching import Watcher
 
 SIMULATED = """\
 plugin = "simulator"
@@ -27,7 +28,7 @@ url = "sqlite:///$folder/kassa.db"
 
 
 @contextmanager
-def running_shop(configuration: str) -> "Iterator[tuple[Engine, SimulatorProcess]]":
+def running_shop(configuration: str, watchers: "Sequence[Watcher]" = ()) -> "Iterator[tuple[Engine, SimulatorProcess]]":
     """The engine of this configuration, in which ``$url`` is the simulated provider, and ``$folder`` a folder of its own.
 
     Raises NotFound where a plugin that it pays with is not installed.
@@ -40,7 +41,7 @@ def running_shop(configuration: str) -> "Iterator[tuple[Engine, SimulatorProcess
             config = folder / "kassa.toml"
             text = Template(configuration).substitute(folder=folder.as_posix(), url=simulator.url)
             config.write_text(text, encoding="utf-8")
-            with opened(config) as engine:
+            with opened(config, watchers) as engine:
                 yield engine, simulator
 
 

@@ -15,9 +15,10 @@ from kassa.cli.deliveries import delivery_line
 from kassa.cli.engines import opened
 from kassa.cli.exits import says_mistakes
 from kassa.cli.notices import notice_document, notice_line
-from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Limit
+from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Limit, LogFormat, LogStyle, Metrics, Traces
 from kassa.cli.output import BAD, GOOD, LOUD, WAITING, Document, facts, moment, print_document, record_document, say
 from kassa.cli.reloading import HangUp, hang_ups_noted, reload_where_asked
+from kassa.cli.telemetry import telemetry
 from kassa.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ def resolve(
 @says_mistakes
 def worker(
     once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
+    metrics: Metrics = None,
+    traces: Traces = False,
+    log: LogFormat = LogStyle.TEXT,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -93,7 +97,8 @@ def worker(
     Runs until it is stopped, and may be stopped at any moment. With PostgreSQL, run it on as many machines as you like.
     SIGHUP and `kassa reload` make it read its configuration again; an invalid one changes nothing.
     """
-    with hang_ups_noted() as hang_up, opened(config) as engine:
+    watched = telemetry(metrics, traces, log)
+    with hang_ups_noted() as hang_up, opened(config, watched.watchers) as engine, watched.told(engine):
         if not (once or as_json):
             say("Working; stop with Ctrl-C at any moment.")
         try:

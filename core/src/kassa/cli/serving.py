@@ -9,9 +9,10 @@ import typer
 from kassa.cli.demo_shop import DATABASE, SIMULATED, running_shop
 from kassa.cli.engines import opened
 from kassa.cli.exits import says_mistakes
-from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
+from kassa.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, LogFormat, LogStyle, Metrics, Traces
 from kassa.cli.output import GOOD, facts, print_line, say
 from kassa.cli.reloading import hang_ups_noted
+from kassa.cli.telemetry import Telemetry, telemetry
 from kassa.errors import NotAllowed
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ prices = { EUR = "5.50", JPY = "980", KWD = "1.800" }
 
 
 @says_mistakes
-def serve(
+def serve(  # noqa: PLR0913, PLR0917  # a command has as many options as it has
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Where to listen; this machine alone, unless told.")
     ] = "127.0.0.1",
@@ -69,6 +70,9 @@ def serve(
         typer.Option("--demo", help="A shop with a catalogue, keys and a simulated provider; it is gone at the end."),
     ] = False,
     worker: Annotated[bool, typer.Option(help="Do what is due in this process, too.")] = True,
+    metrics: Metrics = None,
+    traces: Traces = False,
+    log: LogFormat = LogStyle.TEXT,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -80,8 +84,12 @@ def serve(
         from kassa.http.serving import serve as serve_http
     except ImportError as missing:
         raise NotAllowed(f"the server needs {missing.name}; install: pip install 'kassa[http]'") from None
-    with hang_ups_noted() as hang_up, _demo_shop() if demo else opened(config) as engine:
+    watched = telemetry(metrics, traces, log)
+    shop = _demo_shop(watched) if demo else opened(config, watched.watchers)
+    with hang_ups_noted() as hang_up, shop as engine, watched.told(engine) as metrics_url:
         ready = _demo_document(engine) if demo else {}
+        if metrics_url is not None:
+            ready["metrics"] = metrics_url
 
         def tell(url: str) -> None:
             if as_json:
@@ -90,7 +98,11 @@ def serve(
                 say(f"Serving on {url}; stop with Ctrl-C at any moment.", GOOD)
                 say(
                     facts(
-                        [(name.replace("_", " "), str(value)) for name, value in ready.items() if name.endswith("key")]
+                        [
+                            (name.replace("_", " "), str(value))
+                            for name, value in ready.items()
+                            if name.endswith(("key", "metrics"))
+                        ]
                     )
                 )
 
@@ -103,8 +115,8 @@ def serve(
 
 
 @contextmanager
-def _demo_shop() -> "Iterator[Engine]":
-    with running_shop(CONFIGURATION) as (engine, _):
+def _demo_shop(watched: Telemetry) -> "Iterator[Engine]":
+    with running_shop(CONFIGURATION, watched.watchers) as (engine, _):
         yield engine
 
 

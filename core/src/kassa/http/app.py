@@ -3,9 +3,10 @@
 from fastapi import FastAPI
 
 from kassa.engine import Engine
-from kassa.http import admin, description, errors, hooks, store
+from kassa.http import admin, description, errors, health, hooks, store
 from kassa.http.body_limit import BodyLimit
 from kassa.http.origins import StorefrontOrigins
+from kassa.http.request_log import RequestLog
 
 
 def create_app(engine: Engine) -> FastAPI:
@@ -14,8 +15,9 @@ def create_app(engine: Engine) -> FastAPI:
     app.state.engine = engine
     app.add_middleware(BodyLimit)
     app.add_middleware(StorefrontOrigins, engine=engine)
+    app.add_middleware(RequestLog)
     errors.install(app)
     description.install(app)
-    for router in (store.router, admin.router, hooks.router):
+    for router in (store.router, admin.router, hooks.router, health.router):
         app.include_router(router, responses=errors.TOLD)
     return app

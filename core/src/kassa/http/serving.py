@@ -1,5 +1,6 @@
 """The server: uvicorn around the application, with the worker in its process, until it is told to end."""
 
+import logging
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ import uvicorn
 from kassa.engine import Engine
 from kassa.http.app import create_app
 from kassa.http.background import BackgroundWorker
+from kassa.http.request_log import noting_request
 
 GRACE_SECONDS = 40
 """How long requests that are under way may take at the end: longer than a provider takes as a rule."""
@@ -29,6 +31,8 @@ def serve(
     says so.
     """
     with ExitStack() as stack:
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(noting_request)
         listening = stack.enter_context(_listening(host, port))
         url = f"http://{_in_url(host)}:{listening.getsockname()[1]}"
         if works:

@@ -42,6 +42,13 @@ def version(connection: Connection) -> str | None:
     return found
 
 
+def require_current(connection: Connection) -> None:
+    """Raises StoreUnavailable for a database that this release cannot work with any more."""
+    current = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if current != HEAD:
+        raise StoreUnavailable(f"the database is at schema {current} now, this kassa needs {HEAD}; restart it")
+
+
 def _upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
