@@ -21,6 +21,7 @@ from kassa.config import (
     DatabaseSettings,
     ExtensionSettings,
     HttpSettings,
+    LimitSettings,
     ProviderSettings,
     RegionSettings,
     RuleSettings,
@@ -35,6 +36,7 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("[database]", "one, optional", DatabaseSettings),
     ("[carts]", "one, optional", CartSettings),
     ("[http]", "one, optional", HttpSettings),
+    ("[http.limits]", "one, optional", LimitSettings),
     ("[providers.NAME]", "one for each account at a provider", ProviderSettings),
     ("[regions.ID]", "one for each region", RegionSettings),
     ("[[regions.ID.rules]]", "any number below its region", RuleSettings),
@@ -55,6 +57,12 @@ MEANING: Mapping[tuple[type[BaseModel], str], str] = {
         "The origins of your storefronts, such as `https://shop.example.org`: browsers may ask the store routes from there, "
         "and shoppers are sent back to there and nowhere else."
     ),
+    (HttpSettings, "limits"): "How often one may try; written as `[http.limits]`.",
+    (LimitSettings, "sessions_per_cart"): "Payment sessions that are created for one cart.",
+    (LimitSettings, "sessions_per_address"): "Payment sessions that one address creates.",
+    (LimitSettings, "completions_per_cart"): "How often one cart is completed, also where it only asks again.",
+    (LimitSettings, "declines_per_cart"): "Declines of one cart, after which its provider is not asked.",
+    (LimitSettings, "declines_per_address"): "Declines of all carts of one address.",
     (ProviderSettings, "plugin"): "The name of an installed provider plugin: `system`, `stripe`, `simulator`.",
     (ProviderSettings, "options"): (
         "What the plugin takes; the plugin validates it. Secret options are written as `env:NAME` or `file:PATH`, never "
@@ -171,6 +179,8 @@ def _type(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         return _type(next(each for each in arguments if each is not NoneType))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table"
     if origin is Literal:
         return " or ".join(f'`"{value}"`' for value in arguments)
     if origin is tuple:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,11 @@ CATALOGUE = """
 [carts.options.catalogue.tea]
 title = "Tea"
 prices = { EUR = "24.99", JPY = "4500", KWD = "8.250" }
+
+[subscribers.books]
+url = "http://127.0.0.1:9/events"
+secret = "env:SUBSCRIBER_SECRET"
+allow_private = true
 
 [http]
 storefronts = ["https://shop.example.org"]
@@ -88,6 +94,7 @@ def configured(folder: Path, database_url: str, simulator: SimulatorProcess) -> 
     known = {
         "SHOP_DATABASE": database_url,
         "SIMULATOR_URL": simulator.url,
+        "SUBSCRIBER_SECRET": f"whsec_{b64encode(bytes(32)).decode()}",
         "SIMULATOR_API_KEY": simulator.settings.api_key,
         "SIMULATOR_WEBHOOK_SECRET": simulator.settings.webhook_secret,
     }

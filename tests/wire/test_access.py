@@ -4,8 +4,10 @@ import httpx
 import pytest
 
 from kassa.model import Scope
+from kassa_simulator.process import SimulatorProcess
 
 from .conftest import Shop, paid, refusal
+from .test_operator import disputed
 
 STORE = "x-publishable-api-key: expected a publishable key in force; see `kassa keys`"
 ADMIN = "expected a secret key in force as the user name of HTTP Basic; see `kassa keys`"
@@ -65,7 +67,8 @@ def test_a_secret_key_opens_just_what_its_scopes_say(shop: Shop) -> None:
     }
 
 
-def test_what_belongs_to_another_store_is_not_there(shop: Shop) -> None:
+def test_what_belongs_to_another_store_is_not_there(shop: Shop, simulator: SimulatorProcess) -> None:
+    notice = disputed(shop, simulator)
     order = paid(shop.storefront())
     payment = shop.engine.list_payments()[0]
     reason = shop.engine.create_refund_reason("late", "Late").id
@@ -76,17 +79,23 @@ def test_what_belongs_to_another_store_is_not_there(shop: Shop) -> None:
         "payment_session_id": payment.payment_session_id,
         "payment_id": payment.id,
         "refund_reason_id": reason,
+        "operation_id": shop.engine.list_operations(payment.payment_collection_id)[0].id,
+        "notice_id": notice,
+        "case_id": shop.engine.list_cases()[0].id,
+        "delivery_id": shop.engine.list_deliveries()[0].id,
     }
     bodies = {
         "line-items": {"variant_id": "tea", "quantity": 1},
         "payment-sessions": {"provider_id": "pp_simulator_cards"},
         "mark-as-paid": {"order_id": order["id"]},
+        "resolve": {"has_succeeded": True, "who": "Ada", "why": "mine"},
+        "close": {"who": "Ada", "why": "mine"},
     }
     elsewhere = shop.engine.for_store("elsewhere")
     stranger, intruder = shop.storefront(elsewhere), shop.backend(engine=elsewhere)
     asked = 0
     for path, methods in shop.client().get("/openapi.json").json()["paths"].items():
-        if "{" not in path or path.startswith("/hooks/") or "{region_id}" in path:
+        if "{" not in path or path.startswith("/hooks/") or "{region_id}" in path or "{provider_id}" in path:
             continue
         who: httpx.Client = stranger if path.startswith("/store/") else intruder
         body = bodies.get(path.rpartition("/")[2], {"quantity": 1} if path.endswith("{line_item_id}") else {})
@@ -94,9 +103,11 @@ def test_what_belongs_to_another_store_is_not_there(shop: Shop) -> None:
             answer = who.request(method, path.format(**ids), json=None if method in ("get", "delete") else body)
             assert answer.status_code == 404, (method, path, answer.text)
             asked += 1
-    assert asked > 15
+    assert asked > 22
     assert refusal(stranger.post("/store/payment-collections", json={"cart_id": order["cart_id"]}))[0] == 404
     assert intruder.get("/admin/payments").json()["count"] == 0
+    for things in ("operations", "notices", "cases", "deliveries"):
+        assert intruder.get(f"/admin/{things}").json()[things] == []
 
 
 def test_an_id_that_nothing_can_have_is_not_there(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -56,10 +56,27 @@ class CartSettings(_Section):
     options: dict[str, JsonValue] = {}
 
 
+Limit = Annotated[str, Field(pattern=r"^(|[1-9]\d{0,6} per ([1-9]\d{0,3} )?(second|minute|hour|day)s?)$")]
+
+
+class LimitSettings(_Section):
+    """How often one may try at the HTTP server, each such as ``20 per hour``; an empty text: as often as one likes.
+
+    Declines are limited because stolen cards are tried out at checkouts.
+    """
+
+    sessions_per_cart: Limit = "30 per hour"
+    sessions_per_address: Limit = "600 per hour"
+    completions_per_cart: Limit = "60 per minute"
+    declines_per_cart: Limit = "10 per hour"
+    declines_per_address: Limit = "60 per hour"
+
+
 class HttpSettings(_Section):
-    """Whom the HTTP server answers beside those who have a key."""
+    """Whom the HTTP server answers beside those who have a key, and how often."""
 
     storefronts: tuple[str, ...] = ()
+    limits: LimitSettings = LimitSettings()
 
 
 class ProviderSettings(_Section):

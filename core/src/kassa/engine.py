@@ -34,6 +34,7 @@ from kassa.answers import IdempotencyKey
 from kassa.api_keys import IssuedKey
 from kassa.calls import ProviderHealth
 from kassa.checkout import Completion
+from kassa.config import LimitSettings
 from kassa.model import (
     ApiKey,
     ApiKeyKind,
@@ -93,6 +94,11 @@ class Engine:
         """The same engine for another store (tenant); neither sees anything of the other."""
         return Engine(self._current, arguments.store_id(store_id))
 
+    @property
+    def store_id(self) -> str:
+        """Whose payments these are."""
+        return self._store_id
+
     def close(self) -> None:
         """Close the connections to the database.  What a provider answers late is dropped; recovery finds it out."""
         self._world.providers.close()
@@ -138,7 +144,12 @@ class Engine:
     @property
     def storefronts(self) -> frozenset[str]:
         """The origins of the pages of storefronts: browsers may ask from there, and shoppers be sent back to there."""
-        return self._world.storefronts
+        return frozenset(self._world.http.storefronts)
+
+    @property
+    def limits(self) -> LimitSettings:
+        """How often one may try at the HTTP server."""
+        return self._world.http.limits
 
     @property
     def providers(self) -> Providers:

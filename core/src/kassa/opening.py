@@ -67,7 +67,6 @@ class Loaded:
     database_url: str
     extensions: Extensions
     subscribers: Mapping[str, Subscriber]
-    storefronts: frozenset[str]
 
 
 def load(path: Path, clock: Callable[[], datetime] = utc_now, before: Loaded | None = None) -> Loaded:
@@ -101,8 +100,7 @@ def _load(
     if mistakes or loaded is None or carts is None or url is None or told is None:
         raise ConfigurationError(config.in_order(mistakes))
     by_id = MappingProxyType(regions(configuration, loaded))
-    storefronts = frozenset(configuration.settings.http.storefronts)
-    return Loaded(configuration, loaded, by_id, carts, url, listening, told, storefronts)
+    return Loaded(configuration, loaded, by_id, carts, url, listening, told)
 
 
 class _File:
@@ -124,7 +122,7 @@ class _File:
             carts=loaded.carts,
             extensions=loaded.extensions,
             subscribers=loaded.subscribers,
-            storefronts=loaded.storefronts,
+            http=loaded.configuration.settings.http,
         )
 
 
@@ -143,7 +141,7 @@ def _first_world(loaded: Loaded, clock: Callable[[], datetime], watchers: Sequen
         clock=clock,
         extensions=loaded.extensions,
         subscribers=loaded.subscribers,
-        storefronts=loaded.storefronts,
+        http=loaded.configuration.settings.http,
         watchers=tuple(watchers),
     )
 

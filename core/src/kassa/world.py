@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
+from kassa.config import HttpSettings
 from kassa.errors import InternalError, InvalidData, NotFound
 from kassa.extensions import Extensions, with_reasons
 from kassa.model import ProviderSwitch
@@ -44,7 +45,7 @@ class World:
     store_id: str = "default"
     extensions: Extensions = field(default_factory=dict)
     subscribers: Mapping[str, Subscriber] = field(default_factory=dict)
-    storefronts: frozenset[str] = frozenset()
+    http: HttpSettings = field(default_factory=HttpSettings)
     rests: Rests = field(default_factory=Rests)
     watchers: tuple[Watcher, ...] = ()
 

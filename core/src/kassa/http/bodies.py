@@ -40,6 +40,7 @@ Object = Annotated[JsonObject, BeforeValidator(_kept), WithJsonSchema({"type": "
 Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=TEXT)]
 Words = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=WORDS)]
+Name = Annotated[str, Field(max_length=255, pattern=WORDS)]
 Code = Annotated[str, Field(max_length=LONGEST_CODE, pattern=WORDS)]
 Title = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT, pattern=PRINTABLE)]
 VariantId = Annotated[str, Field(min_length=1, max_length=255, pattern=PRINTABLE)]
@@ -214,3 +215,23 @@ class CreatePricedCart(CartOfShopper):
 
     region_id: str = Field(max_length=255)
     items: list[PricedItem] = Field(min_length=1, max_length=1000)
+
+
+class Decision(Body):
+    """What a person decides, kept with who and why."""
+
+    who: Name
+    why: Words
+
+
+class ResolveOperation(Decision):
+    """What became of an operation, and what the provider calls the capture or refund."""
+
+    has_succeeded: bool
+    provider_reference: Annotated[str, Field(max_length=LONGEST_TEXT, pattern=TEXT)] = ""
+
+
+class Switch(Decision):
+    """In one region, or everywhere."""
+
+    region_id: str | None = Field(default=None, max_length=255)

@@ -310,7 +310,7 @@ def collection(found: PaymentCollection, enabled: Sequence[str]) -> CollectionDo
         "authorized_amount": exact.major(promised),
         "captured_amount": total("captured"),
         "refunded_amount": total("refunded"),
-        "completed_at": _moment_or_none(found.completed_at),
+        "completed_at": moment_or_none(found.completed_at),
         "created_at": moment(found.created_at),
         "updated_at": moment(found.updated_at),
         "payment_sessions": [session(each) for each in found.live_sessions],
@@ -354,8 +354,8 @@ def _payment(found: Payment) -> PaymentDocument:
         "captured_amount": exact.major(found.captured),
         "refunded_amount": exact.major(found.refunded),
         "created_at": moment(found.created_at),
-        "captured_at": _moment_or_none(found.captured_at),
-        "canceled_at": _moment_or_none(found.canceled_at),
+        "captured_at": moment_or_none(found.captured_at),
+        "canceled_at": moment_or_none(found.canceled_at),
     }
 
 
@@ -379,7 +379,7 @@ def cart(found: Cart, where: Region, paid_by: PaymentCollection | None) -> CartD
         "region_id": found.region_id,
         "currency_code": found.total.currency.lower(),
         "email": found.shopper.customer.email,
-        "completed_at": _moment_or_none(found.completed_at),
+        "completed_at": moment_or_none(found.completed_at),
         "created_at": moment(found.created_at),
         "updated_at": moment(found.updated_at),
         "total": total,
@@ -427,7 +427,8 @@ def moment(when: datetime) -> str:
     return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _moment_or_none(when: datetime | None) -> str | None:
+def moment_or_none(when: datetime | None) -> str | None:
+    """The same, where there is one."""
     return None if when is None else moment(when)
 
 

@@ -1,15 +1,19 @@
 """What stands behind the question mark: every parameter that there is.  Everything else is refused, as Medusa does."""
 
 import re
+from decimal import Decimal
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 
 from kassa.arguments import LARGEST_PAGE
 from kassa.http import documents
 from kassa.http.fields import Choice
+from kassa.model import CaseStatus
 from kassa.store.payment_search import Moments, Order, PaymentSearch
+from kassa.transitions import DeliveryStatus, NoticeStatus
 
 FARTHEST = 2**31
 _WRITTEN = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\S+")
@@ -23,16 +27,21 @@ def _as_written(value: object) -> object:
 
 
 _Moment = Annotated[AwareDatetime, BeforeValidator(_as_written)]
+_CountryCode = Annotated[str, Field(pattern="^[A-Za-z]{2}$")]
 _Ids = Annotated[list[str], Field(max_length=100)]
 
 
 FieldsT = TypeVar("FieldsT")
 
 
-class Select(BaseModel, Generic[FieldsT]):
-    """Which fields of the answer are wanted."""
+class Asked(BaseModel):
+    """Just these parameters."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Select(Asked, Generic[FieldsT]):
+    """Which fields of the answer are wanted."""
 
     fields: FieldsT = Field(
         default="",
@@ -41,11 +50,20 @@ class Select(BaseModel, Generic[FieldsT]):
     )
 
 
-class Listed(Select[FieldsT], Generic[FieldsT]):
-    """Which page is wanted."""
+class Limited(Asked):
+    """How many are wanted."""
 
     limit: int = Field(default=20, ge=1, le=LARGEST_PAGE, description="how many at most")
+
+
+class Page(Limited):
+    """Which page is wanted."""
+
     offset: int = Field(default=0, ge=0, le=FARTHEST, description="how many to leave out at the beginning")
+
+
+class Listed(Page, Select[FieldsT], Generic[FieldsT]):
+    """Which page is wanted, and which fields."""
 
 
 class ListPaymentProviders(Listed[Annotated[Choice, documents.PROVIDER]]):
@@ -80,6 +98,34 @@ class ListPayments(Listed[Annotated[Choice, documents.PAYMENT]]):
         )
 
 
+class ListNotices(Page):
+    """Those of one status, or all."""
+
+    status: NoticeStatus | None = None
+
+
+class ListCases(Page):
+    """Those that are open, or those that were dealt with."""
+
+    status: CaseStatus = CaseStatus.OPEN
+
+
+class ListDeliveries(Page):
+    """Those of one status, or all."""
+
+    status: DeliveryStatus | None = None
+
+
+class ExplainProviders(Asked):
+    """For which cart; what is not given excludes nothing."""
+
+    amount: Annotated[Decimal, WithJsonSchema({"type": "number"})] | SkipJsonSchema[None] = Field(
+        default=None, description="in major units of the region's currency"
+    )
+    country_code: _CountryCode | SkipJsonSchema[None] = None
+    customer_group: list[str] = Field(default=[], max_length=100)
+
+
 SelectedRegion = Annotated[Select[Annotated[Choice, documents.REGION]], Query()]
 SelectedCart = Annotated[Select[Annotated[Choice, documents.CART]], Query()]
 SelectedOrder = Annotated[Select[Annotated[Choice, documents.ORDER]], Query()]
@@ -93,3 +139,10 @@ ListedProviders = Annotated[Listed[Annotated[Choice, documents.PROVIDER]], Query
 ListedRefundReasons = Annotated[Listed[Annotated[Choice, documents.REFUND_REASON]], Query()]
 OfferedProviders = Annotated[ListPaymentProviders, Query()]
 WantedPayments = Annotated[ListPayments, Query()]
+
+Most = Annotated[Limited, Query()]
+Paged = Annotated[Page, Query()]
+WantedNotices = Annotated[ListNotices, Query()]
+WantedCases = Annotated[ListCases, Query()]
+WantedDeliveries = Annotated[ListDeliveries, Query()]
+Explained = Annotated[ExplainProviders, Query()]

@@ -13,6 +13,7 @@ from kassa.http.access import Storefront
 from kassa.http.documents import OrderDocument
 from kassa.http.exact import ExactResponse, ExactRoute
 from kassa.http.idempotency import Key, replayed
+from kassa.http.limits import Allowed
 from kassa.http.origins import require_storefront
 from kassa.http.pages import page_of
 from kassa.http.queries import (
@@ -109,6 +110,7 @@ def create_payment_collection(shop: Storefront, body: bodies.CreatePaymentCollec
 @router.post("/payment-collections/{payment_collection_id}/payment-sessions", response_model=answers.CollectionAnswer)
 def create_payment_session(
     shop: Storefront,
+    allowance: Allowed,
     payment_collection_id: str,
     body: bodies.CreatePaymentSession,
     query: SelectedCollection,
@@ -119,20 +121,26 @@ def create_payment_session(
     if RETURN_URL in data:
         _note_return_url(shop, payment_collection_id, data.pop(RETURN_URL))
     headers = replayed(shop, key)
-    shop.create_payment_session(payment_collection_id, body.provider_id, data, idempotency_key=key)
+    allowance.begins_session(payment_collection_id)
+    with allowance.may_be_declined(payment_collection_id):
+        shop.create_payment_session(payment_collection_id, body.provider_id, data, idempotency_key=key)
     return collection_response(shop, shop.retrieve_payment_collection(payment_collection_id), query.fields, headers)
 
 
 @router.post("/carts/{cart_id}/complete", response_model=answers.Completed | answers.NotCompleted)
-def complete_cart(shop: Storefront, cart_id: str, query: SelectedOrder) -> Any:
+def complete_cart(shop: Storefront, allowance: Allowed, cart_id: str, query: SelectedOrder) -> Any:
     """Pay a cart and place its order: once, however often it is asked.
 
     Where there is no order yet, ``error.type`` says why: ``payment_requires_more_error`` (the shopper must act; the action
     stands in the session's data), or ``payment_authorization_error`` (declined).
     """
-    completion = shop.complete_cart(cart_id)
+    allowance.completes(cart_id)
+    with allowance.may_be_declined(cart_id):
+        completion = shop.complete_cart(cart_id)
     if isinstance(completion, OrderPlaced):
         return ExactResponse({"type": "order", "order": query.fields.of(_order(shop, completion))})
+    if isinstance(completion, Refused):
+        allowance.was_declined(cart_id)
     usual = documents.CART.chosen("")
     cart = usual.of(cart_document(shop, shop.retrieve_cart(cart_id), usual))
     return ExactResponse({"type": "cart", "cart": cart, "error": _why_not(completion)})
@@ -147,11 +155,13 @@ def retrieve_payment_session(shop: Storefront, payment_session_id: str, query: S
 
 
 @router.post("/payment-sessions/{payment_session_id}/action", response_model=answers.SessionAnswer)
-def answer_action(shop: Storefront, payment_session_id: str, body: bodies.AnswerAction, query: SelectedSession) -> Any:
+def answer_action(
+    shop: Storefront, allowance: Allowed, payment_session_id: str, body: bodies.AnswerAction, query: SelectedSession
+) -> Any:
     """The shopper did what was asked, or came back from it: find out how it went.  Then complete the cart."""
-    return ExactResponse(
-        {"payment_session": query.fields.of(documents.session(shop.answer_action(payment_session_id, body.answer)))}
-    )
+    with allowance.may_be_declined(payment_session_id):
+        session = shop.answer_action(payment_session_id, body.answer)
+    return ExactResponse({"payment_session": query.fields.of(documents.session(session))})
 
 
 def _note_return_url(shop: Engine, payment_collection_id: str, url: object) -> None:

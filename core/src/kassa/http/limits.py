@@ -1,0 +1,117 @@
+"""How often one may try: sessions, completions and declines are counted for each cart and each address.
+
+Counted in the memory of this process, by the configuration of this moment.  Behind a proxy, an address is what the proxy
+says in ``X-Forwarded-For``, where uvicorn is told to believe it (``FORWARDED_ALLOW_IPS``).
+"""
+
+import ipaddress
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Annotated
+
+from fastapi import Depends
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.requests import Request
+
+from kassa.config import LimitSettings
+from kassa.errors import PaymentDeclined
+from kassa.http.access import Storefront
+from kassa.http.errors import TooManyRequests
+
+IPV6_OF_ONE = 64
+"""Bits: whoever has one address of the newer kind has this many of them."""
+
+
+class Tries:
+    """What was tried lately.  One for each application; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def count(self, limit: str, *key: str) -> None:
+        """One more.  Raises TooManyRequests, and then it does not count."""
+        if limit and not self._limiter.hit(_parsed(limit), *key):
+            raise self._too_many(limit, key)
+
+    def note(self, limit: str, *key: str) -> None:
+        """One more, which has happened already."""
+        if limit:
+            self._limiter.hit(_parsed(limit), *key)
+
+    def require_room(self, limit: str, *key: str) -> None:
+        """Raises TooManyRequests where there is none left."""
+        if limit and not self._limiter.test(_parsed(limit), *key):
+            raise self._too_many(limit, key)
+
+    def _too_many(self, limit: str, key: tuple[str, ...]) -> TooManyRequests:
+        reset_at = self._limiter.get_window_stats(_parsed(limit), *key).reset_time
+        seconds = max(1, math.ceil(reset_at - time.time()))
+        return TooManyRequests(f"{key[0]}: {limit} and no more; try again in {seconds} seconds", seconds)
+
+
+class Allowance:
+    """Who asks, and how often they may."""
+
+    def __init__(self, tries: Tries, limits: LimitSettings, store_id: str, address: str) -> None:
+        self._tries = tries
+        self._limits = limits
+        self._store_id = store_id
+        self._address = address
+
+    def begins_session(self, payment_collection_id: str) -> None:
+        """A session is to be created.  Raises TooManyRequests."""
+        self._tries.count(
+            self._limits.sessions_per_cart, "sessions of this cart", self._store_id, payment_collection_id
+        )
+        self._tries.count(self._limits.sessions_per_address, "sessions of this address", self._address)
+
+    def completes(self, cart_id: str) -> None:
+        """A cart is to be completed.  Raises TooManyRequests."""
+        self._tries.count(self._limits.completions_per_cart, "completions of this cart", self._store_id, cart_id)
+
+    @contextmanager
+    def may_be_declined(self, thing_id: str) -> "Iterator[None]":
+        """Something that may end in a decline.  Raises TooManyRequests after too many; one that is raised in it counts."""
+        mine = ("declines of this cart", self._store_id, thing_id)
+        self._tries.require_room(self._limits.declines_per_cart, *mine)
+        self._tries.require_room(self._limits.declines_per_address, "declines of this address", self._address)
+        try:
+            yield
+        except PaymentDeclined:
+            self.was_declined(thing_id)
+            raise
+
+    def was_declined(self, thing_id: str) -> None:
+        """The provider said no."""
+        self._tries.note(self._limits.declines_per_cart, "declines of this cart", self._store_id, thing_id)
+        self._tries.note(self._limits.declines_per_address, "declines of this address", self._address)
+
+
+async def _allowance(request: Request, shop: Storefront) -> Allowance:
+    tries: Tries = request.app.state.tries
+    return Allowance(tries, shop.limits, shop.store_id, _address(request))
+
+
+Allowed = Annotated[Allowance, Depends(_allowance)]
+"""Who asks a store route, and how often they may."""
+
+
+def _address(request: Request) -> str:
+    host = "" if request.client is None else request.client.host
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, IPV6_OF_ONE), strict=False))
+    return str(address)
+
+
+@lru_cache(maxsize=256)
+def _parsed(limit: str) -> RateLimitItem:
+    return parse(limit)
