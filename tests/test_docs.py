@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +27,16 @@ FENCE = re.compile(r'^( *)```(\w+)(?: title="([^"]+)")?\n(.*?)^\1```$', re.MULTI
 NAMED_TEST = re.compile(r"`((?:tests|core|sdk|plugins)/[\w/]+\.py)::([^`]+)`")
 """How a page names a test: the file, and the name of the function, the scenario or the race in it."""
 
-PORT = "8123"
-"""The port that pages give to the simulator; executed, it is one that is free."""
+PORTS = ("8123", "8124", "8125", "9464")
+"""The ports that pages give to servers; executed, they are some that are free."""
 
 # What a page's commands mean here.  `pip install -e .` makes the distribution in the folder known, as pip would; whatever
 # else pip installs is there already.  An id that is cut short, such as pay_…, is the last of its kind that was printed.
 SHELL = r"""
 kassa() { "$PYTHON" -m kassa "$@"; }
 python() { "$PYTHON" "$@"; }
+flask() { "$PYTHON" -m flask "$@"; }
+uvicorn() { "$PYTHON" -m uvicorn "$@"; }
 pip() { [ "$*" != "install -e ." ] || "$PYTHON" -c "$MAKE_KNOWN"; }
 latest() { grep -ohE "\\b$1_([0-9]+_)?[0-9a-f]{16,}" said-* | tail -n 1; }
 begun() { while [ ! -s "$1" ]; do sleep 0.05; done; }
@@ -96,16 +98,22 @@ def written_in_full(text: str) -> str:
     return re.sub(r"\b([a-z]+)_…", r"$(latest \1)", text)
 
 
-def script(page: Path, port: str) -> Iterator[str]:
+def with_ports(text: str, ports: Mapping[str, str]) -> str:
+    for written, free in ports.items():
+        text = text.replace(written, free)
+    return text
+
+
+def script(page: Path, ports: Mapping[str, str]) -> Iterator[str]:
     """The page as a shell script: titled blocks become files, each command says what it prints into a file of its own."""
     yield SHELL
     number = 0
     for block in blocks(page):
         if block.title is not None:
-            yield f"cat > {block.title} <<'END OF FILE'\n{block.text.replace(PORT, port)}END OF FILE"
+            yield f"cat > {block.title} <<'END OF FILE'\n{with_ports(block.text, ports)}END OF FILE"
         elif block.language == "console":
             for command in commands(block):
-                line = written_in_full(command.line.replace(PORT, port))
+                line = written_in_full(with_ports(command.line, ports))
                 output = f"said-{number:03}"
                 background = line.endswith("&")
                 yield f"{{ {line.rstrip(' &')}; }} > {output} 2>&1 {'&' if background else ''}"
@@ -114,9 +122,9 @@ def script(page: Path, port: str) -> Iterator[str]:
                 number += 1
 
 
-def as_pattern(says: str, port: str) -> re.Pattern[str]:
+def as_pattern(says: str, ports: Mapping[str, str]) -> re.Pattern[str]:
     """What a page shows: … is anything on its line, and alone on a line any lines; columns may be wider than shown."""
-    lines = says.replace(PORT, port).strip("\n").split("\n")
+    lines = with_ports(says, ports).strip("\n").split("\n")
     return re.compile("\n".join(r"(?:.*\n)*?.*" if line.strip() == "…" else as_line_pattern(line) for line in lines))
 
 
@@ -156,7 +164,7 @@ def test_there_are_pages_that_are_executed() -> None:
 @pytest.mark.skipif(shutil.which("bash") is None or shutil.which("curl") is None, reason="the pages use bash and curl")
 @pytest.mark.parametrize("page", [page for page in PAGES if is_executed(page)], ids=name_of)
 def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
-    port = free_port()
+    ports = {port: free_port() for port in PORTS}
     folder = tmp_path / "folder"
     folder.mkdir()
     environment = {
@@ -171,11 +179,11 @@ def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
         "COLUMNS": "80",
         "NO_COLOR": "1",
     }
-    assert run_in_a_group("\n".join(script(page, port)), folder, environment) == ""
+    assert run_in_a_group("\n".join(script(page, ports)), folder, environment) == ""
     told = [command for block in blocks(page) if block.language == "console" for command in commands(block)]
     for number, command in enumerate(told):
         said = "\n".join(line.rstrip() for line in (folder / f"said-{number:03}").read_text().strip("\n").split("\n"))
-        if not as_pattern(command.says, port).fullmatch(said):
+        if not as_pattern(command.says, ports).fullmatch(said):
             pytest.fail(f"$ {command.line}\n\nthe page says:\n{command.says}\nbut it is:\n{said}", pytrace=False)
 
 

@@ -132,6 +132,7 @@ READS = frozenset(
         "require_database",
         "reload_if_asked",
         "retrieve_cart",
+        "snapshot_cart",
         "retrieve_notice",
         "retrieve_order",
         "retrieve_payment",

@@ -46,6 +46,7 @@ class AsyncEngine:
     add_to_cart = _on_a_thread(Engine.add_to_cart)
     set_cart_quantity = _on_a_thread(Engine.set_cart_quantity)
     update_cart = _on_a_thread(Engine.update_cart)
+    snapshot_cart = _on_a_thread(Engine.snapshot_cart)
     retrieve_cart = _on_a_thread(Engine.retrieve_cart)
     retrieve_order = _on_a_thread(Engine.retrieve_order)
     list_orders = _on_a_thread(Engine.list_orders)

@@ -89,6 +89,11 @@ class EmbeddedCarts:
         return carts.place_order(connection, cart, order.payment_collection_id, order.is_paid, self._clock()).id
 
 
+def is_embedded(driver: CartDriver) -> bool:
+    """Whether the driver is this one."""
+    return isinstance(driver, EmbeddedCarts)
+
+
 def of(driver: CartDriver) -> EmbeddedCarts:
     """The driver, where it is this one.  Raises NotAllowed for a shop that brings its own carts."""
     if not isinstance(driver, EmbeddedCarts):

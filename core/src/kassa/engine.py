@@ -71,7 +71,7 @@ from kassa.store.payment_search import PaymentSearch
 from kassa.transitions import DeliveryStatus, NoticeStatus
 from kassa.worker import Worked
 from kassa.world import World
-from kassa_sdk import JsonObject, Money, RawNotice, Shopper
+from kassa_sdk import CartSnapshot, JsonObject, Money, RawNotice, Shopper
 
 
 class Engine:
@@ -301,11 +301,23 @@ class Engine:
 
     def _change_cart(self, cart_id: str, changed: Callable[[Cart], Cart]) -> Cart:
         world = self._world
+        embedded_carts.of(world.carts)
         return world.database.transact(lambda c: carts.change(c, world.store_id, cart_id, world.clock(), changed))
 
-    def retrieve_cart(self, cart_id: str) -> Cart:
-        """The cart."""
+    @property
+    def keeps_carts(self) -> bool:
+        """Whether carts and orders are kassa's own; otherwise a driver of the shop's tells of them."""
+        return embedded_carts.is_embedded(self._world.carts)
+
+    def snapshot_cart(self, cart_id: str) -> CartSnapshot:
+        """What is to be paid for a cart at this moment, whoever keeps it."""
         world = self._world
+        return world.database.read(lambda connection: world.cart(cart_id, connection))
+
+    def retrieve_cart(self, cart_id: str) -> Cart:
+        """The cart, where kassa keeps it."""
+        world = self._world
+        embedded_carts.of(world.carts)
         return world.database.read(lambda c: carts.required(c, world.store_id, cart_id))
 
     def retrieve_order(self, order_id: str) -> Order:

@@ -88,7 +88,7 @@ def create_cart(shop: Administrator, body: bodies.CreatePricedCart, query: Selec
     items = [item.priced(f"items[{index}]", region.currency) for index, item in enumerate(body.items)]
     headers = replayed(shop, key)
     cart = shop.create_cart(region.id, items, body.shopper(), body.metadata, idempotency_key=key)
-    return cart_response(shop, cart, query.fields, headers)
+    return cart_response(shop, cart.id, query.fields, headers)
 
 
 @router.post("/payment-collections", response_model=answers.CollectionAnswer)

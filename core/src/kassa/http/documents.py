@@ -16,7 +16,7 @@ from kassa.http import exact
 from kassa.http.fields import Fields
 from kassa.model import Cart, LineItem, Order, Payment, PaymentCollection, PaymentLedger, PaymentSession, RefundReason
 from kassa.regions import Region
-from kassa_sdk import Address, JsonObject, Money
+from kassa_sdk import Address, CartSnapshot, JsonObject, Money
 
 Amount = Annotated[
     Decimal, WithJsonSchema({"type": "number", "description": "in major units, exact", "examples": [49.99]})
@@ -397,6 +397,40 @@ def cart(found: Cart, where: Region, paid_by: PaymentCollection | None) -> CartD
         "shipping_address": _address(found.id, "shipping", found.shopper.shipping_address),
         "billing_address": _address(found.id, "billing", found.shopper.billing_address),
         "payment_collection": None if paid_by is None else collection(paid_by, where.provider_ids),
+    }
+
+
+def cart_of_shop(found: CartSnapshot, where: Region, paid_by: PaymentCollection | None) -> CartDocument:
+    """What a shop that keeps its carts itself tells of one; what is in it, its storefront knows from the shop."""
+    return {
+        "id": found.id,
+        "region_id": found.region_id,
+        "currency_code": found.total.currency.lower(),
+        "email": found.shopper.customer.email,
+        "total": exact.major(found.total),
+        "region": region(where),
+        "shipping_address": _address(found.id, "shipping", found.shopper.shipping_address),
+        "billing_address": _address(found.id, "billing", found.shopper.billing_address),
+        "payment_collection": None if paid_by is None else collection(paid_by, where.provider_ids),
+    }
+
+
+def order_of_shop(
+    order_id: str, ordered: CartSnapshot, where: Region, paid_by: PaymentCollection | None
+) -> OrderDocument:
+    """An order that the shop keeps itself."""
+    return {
+        "id": order_id,
+        "cart_id": ordered.id,
+        "region_id": ordered.region_id,
+        "currency_code": ordered.total.currency.lower(),
+        "email": ordered.shopper.customer.email,
+        "status": "pending",
+        "payment_status": "not_paid" if paid_by is None else collection_status(paid_by).value,
+        "total": exact.major(ordered.total),
+        "shipping_address": _address(order_id, "shipping", ordered.shopper.shipping_address),
+        "billing_address": _address(order_id, "billing", ordered.shopper.billing_address),
+        "payment_collections": [] if paid_by is None else [collection(paid_by, where.provider_ids)],
     }
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
+from kassa.checkout import OrderPlaced
 from kassa.engine import Engine
 from kassa.http import documents
-from kassa.http.documents import CartDocument
+from kassa.http.documents import CartDocument, OrderDocument
 from kassa.http.exact import ExactResponse
 from kassa.http.fields import Choice
-from kassa.model import Cart, PaymentCollection
+from kassa.model import PaymentCollection
 
 Headers = Mapping[str, str]
 
@@ -21,12 +22,27 @@ def collection_response(
     return ExactResponse({"payment_collection": document}, headers=headers)
 
 
-def cart_response(shop: Engine, found: Cart, choice: Choice, headers: Headers | None = None) -> ExactResponse:
+def cart_response(shop: Engine, cart_id: str, choice: Choice, headers: Headers | None = None) -> ExactResponse:
     """A cart under its name."""
-    return ExactResponse({"cart": choice.of(cart_document(shop, found, choice))}, headers=headers)
+    return ExactResponse({"cart": choice.of(cart_document(shop, cart_id, choice))}, headers=headers)
 
 
-def cart_document(shop: Engine, found: Cart, choice: Choice) -> CartDocument:
-    """A cart, with its payment collection where that is wanted."""
-    paid_by = shop.find_payment_collection(found.id) if choice.wants("payment_collection") else None
-    return documents.cart(found, shop.retrieve_region(found.region_id), paid_by)
+def cart_document(shop: Engine, cart_id: str, choice: Choice) -> CartDocument:
+    """A cart, whoever keeps it, with its payment collection where that is wanted."""
+    paid_by = shop.find_payment_collection(cart_id) if choice.wants("payment_collection") else None
+    if shop.keeps_carts:
+        found = shop.retrieve_cart(cart_id)
+        return documents.cart(found, shop.retrieve_region(found.region_id), paid_by)
+    told = shop.snapshot_cart(cart_id)
+    return documents.cart_of_shop(told, shop.retrieve_region(told.region_id), paid_by)
+
+
+def order_document(shop: Engine, cart_id: str, placed: OrderPlaced) -> OrderDocument:
+    """A placed order, whoever keeps it."""
+    if shop.keeps_carts:
+        found = shop.retrieve_order(placed.order_id)
+        return documents.order(found, shop.retrieve_region(found.region_id), placed.payment_collection)
+    told = shop.snapshot_cart(cart_id)
+    return documents.order_of_shop(
+        placed.order_id, told, shop.retrieve_region(told.region_id), placed.payment_collection
+    )

@@ -10,7 +10,6 @@ from kassa.engine import Engine
 from kassa.errors import InvalidData
 from kassa.http import answers, bodies, documents
 from kassa.http.access import Storefront
-from kassa.http.documents import OrderDocument
 from kassa.http.exact import ExactResponse, ExactRoute
 from kassa.http.idempotency import Key, replayed
 from kassa.http.limits import Allowed
@@ -25,7 +24,7 @@ from kassa.http.queries import (
     SelectedRegion,
     SelectedSession,
 )
-from kassa.http.responses import cart_document, cart_response, collection_response
+from kassa.http.responses import cart_document, cart_response, collection_response, order_document
 from kassa.regions import Circumstances
 
 RETURN_URL = "return_url"
@@ -63,26 +62,27 @@ def create_cart(shop: Storefront, body: bodies.CreateCart, query: SelectedCart, 
     headers = replayed(shop, key)
     items = shop.price_variants(region_id, wanted)
     cart = shop.create_cart(region_id, items, body.shopper(), body.metadata, idempotency_key=key)
-    return cart_response(shop, cart, query.fields, headers)
+    return cart_response(shop, cart.id, query.fields, headers)
 
 
 @router.get("/carts/{cart_id}", response_model=answers.CartAnswer)
 def retrieve_cart(shop: Storefront, cart_id: str, query: SelectedCart) -> Any:
     """One cart."""
-    return cart_response(shop, shop.retrieve_cart(cart_id), query.fields)
+    return cart_response(shop, cart_id, query.fields)
 
 
 @router.post("/carts/{cart_id}", response_model=answers.CartAnswer)
 def update_cart(shop: Storefront, cart_id: str, body: bodies.UpdateCart, query: SelectedCart) -> Any:
     """Note who buys, and where: just the fields that are given."""
-    return cart_response(shop, shop.update_cart(cart_id, body.changes()), query.fields)
+    shop.update_cart(cart_id, body.changes())
+    return cart_response(shop, cart_id, query.fields)
 
 
 @router.post("/carts/{cart_id}/line-items", response_model=answers.CartAnswer)
 def create_line_item(shop: Storefront, cart_id: str, body: bodies.CreateLineItem, query: SelectedCart) -> Any:
     """Put so many more of a variant into a cart."""
-    cart = shop.add_to_cart(cart_id, Wanted(variant_id=body.variant_id, quantity=body.quantity))
-    return cart_response(shop, cart, query.fields)
+    shop.add_to_cart(cart_id, Wanted(variant_id=body.variant_id, quantity=body.quantity))
+    return cart_response(shop, cart_id, query.fields)
 
 
 @router.post("/carts/{cart_id}/line-items/{line_item_id}", response_model=answers.CartAnswer)
@@ -90,15 +90,16 @@ def update_line_item(
     shop: Storefront, cart_id: str, line_item_id: str, body: bodies.UpdateLineItem, query: SelectedCart
 ) -> Any:
     """Have so many of one line, 0 for none."""
-    return cart_response(shop, shop.set_cart_quantity(cart_id, line_item_id, body.quantity), query.fields)
+    shop.set_cart_quantity(cart_id, line_item_id, body.quantity)
+    return cart_response(shop, cart_id, query.fields)
 
 
 @router.delete("/carts/{cart_id}/line-items/{line_item_id}", response_model=answers.LineItemDeleted)
 def delete_line_item(shop: Storefront, cart_id: str, line_item_id: str, query: SelectedCart) -> Any:
     """Take one line out of a cart."""
-    cart = shop.set_cart_quantity(cart_id, line_item_id, 0)
+    shop.set_cart_quantity(cart_id, line_item_id, 0)
     deleted = {"id": line_item_id, "object": "line-item", "deleted": True}
-    return ExactResponse({**deleted, "parent": query.fields.of(cart_document(shop, cart, query.fields))})
+    return ExactResponse({**deleted, "parent": query.fields.of(cart_document(shop, cart_id, query.fields))})
 
 
 @router.post("/payment-collections", response_model=answers.CollectionAnswer)
@@ -138,11 +139,11 @@ def complete_cart(shop: Storefront, allowance: Allowed, cart_id: str, query: Sel
     with allowance.may_be_declined(cart_id):
         completion = shop.complete_cart(cart_id)
     if isinstance(completion, OrderPlaced):
-        return ExactResponse({"type": "order", "order": query.fields.of(_order(shop, completion))})
+        return ExactResponse({"type": "order", "order": query.fields.of(order_document(shop, cart_id, completion))})
     if isinstance(completion, Refused):
         allowance.was_declined(cart_id)
     usual = documents.CART.chosen("")
-    cart = usual.of(cart_document(shop, shop.retrieve_cart(cart_id), usual))
+    cart = usual.of(cart_document(shop, cart_id, usual))
     return ExactResponse({"type": "cart", "cart": cart, "error": _why_not(completion)})
 
 
@@ -191,8 +192,3 @@ def _region_id(shop: Engine, asked: str | None) -> str:
     if len(shop.regions) != 1:
         raise InvalidData("region_id", "expected one of the regions; see GET /store/regions")
     return shop.regions[0].id
-
-
-def _order(shop: Engine, placed: OrderPlaced) -> OrderDocument:
-    found = shop.retrieve_order(placed.order_id)
-    return documents.order(found, shop.retrieve_region(found.region_id), placed.payment_collection)
