@@ -1,5 +1,7 @@
 """Opening: what a configuration names is examined whole before anything is paid with it."""
 
+from pathlib import Path
+
 import pytest
 
 from kassa import config, opening, providers
@@ -43,6 +45,7 @@ countries = ["DE"]
 providers = ["shop"]
 place_order = { shop = "pending" }
 """
+AT_ONCE = REGION.replace('place_order = { shop = "pending" }\n', "")
 
 
 def refusals(toml: str) -> list[str]:
@@ -136,3 +139,26 @@ def test_opening_reports_every_mistake_at_once() -> None:
     with pytest.raises(ConfigurationError) as caught:
         opening.assemble(config.parse('[database]\nurl = "sqlite://"\n\n[carts]\ndriver = "nobodys"\n'))
     assert [mistake.field for mistake in caught.value.mistakes] == ["database.url", "carts.driver"]
+
+
+def test_a_provider_that_moves_no_money_is_refused_in_production(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for_tests = PROVIDER.replace("contract_version=1", "contract_version=1, is_test=True")
+    assert for_tests != PROVIDER
+    install("acme", for_tests)
+    opening.assemble(config.parse(AT_ONCE)).close()
+    with pytest.raises(ConfigurationError) as refused:
+        opening.assemble(config.parse("production = true\n" + AT_ONCE))
+    (mistake,) = refused.value.mistakes
+    assert mistake.field == "providers.shop.plugin"
+    assert "move no money, and this is production" in mistake.message
+
+
+def test_a_provider_with_live_keys_is_taken_in_production(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    install("acme", PROVIDER)
+    opening.assemble(config.parse("production = true\n" + AT_ONCE)).close()

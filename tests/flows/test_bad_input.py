@@ -151,3 +151,22 @@ def test_a_refusal_leaves_no_trace(shop: Shop) -> None:
         with pytest.raises(CallerError):
             shop.engine.capture_payment(payment.id, amount)
     assert shop.engine.list_events(payment.payment_collection_id) == before
+
+
+@pytest.mark.parametrize("number", ["4242424242424242", "3782 822463 10005"])
+def test_the_number_of_a_card_is_refused_wherever_it_is_given_and_not_repeated(shop: Shop, number: str) -> None:
+    cart, told = shop.cart(), r"{}: looks like the number of a card, and kassa takes none; the provider's own form"
+    collection = shop.engine.create_payment_collection(cart.id)
+    attempts = {
+        "data.card.number": lambda: shop.engine.create_payment_session(
+            collection.id, CARDS, {"card": {"number": number}}
+        ),
+        "metadata.note": lambda: shop.engine.create_cart("eu", [], metadata={"note": number}),
+        "reason": lambda: shop.engine.refund_payment("pay_1", reason=f"back to {number}"),
+        "answer.0": lambda: shop.engine.answer_action("payses_1", {"0": number}),
+    }
+    for field, attempt in attempts.items():
+        with pytest.raises(InvalidData, match=told.format(field)) as refused:
+            attempt()
+        assert number not in str(refused.value)
+    assert not shop.collection_of(cart).sessions

@@ -2,8 +2,9 @@
 
 import re
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError
 
+from kassa import card_numbers
 from kassa.errors import InvalidData
 from kassa_sdk import JsonObject
 
@@ -20,17 +21,21 @@ _JSON_OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject, config=ConfigDic
 def json_object(field: str, value: JsonObject | None) -> JsonObject:
     """A JSON object; None is an empty one.  Raises InvalidData."""
     try:
-        return _JSON_OBJECT.validate_python({} if value is None else value)
+        found = _JSON_OBJECT.validate_python({} if value is None else value)
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join((field, *map(str, problem["loc"])))
         raise InvalidData(place, f"expected a JSON object ({problem['msg']})") from None
+    _refuse_card_numbers(field, found)
+    return found
 
 
 def text(field: str, value: str) -> str:
     """Words of a person.  Raises InvalidData."""
     if len(value) > LONGEST_TEXT or not re.fullmatch(TEXT, value):
         raise InvalidData(field, f"expected at most {LONGEST_TEXT} characters without control characters")
+    if card_numbers.holds_one(value):
+        raise _card_number(field)
     return value
 
 
@@ -47,3 +52,21 @@ def require_page(limit: int, offset: int) -> None:
         raise InvalidData("limit", f"expected 1 to {LARGEST_PAGE}, not {limit}")
     if offset < 0:
         raise InvalidData("offset", f"expected zero or more, not {offset}")
+
+
+def _refuse_card_numbers(place: str, value: JsonValue) -> None:
+    """Raises InvalidData where a value, however deep, is the number of a card."""
+    if isinstance(value, str) and card_numbers.is_one(value):
+        raise _card_number(place)
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _refuse_card_numbers(f"{place}.{name}", inner)
+    if isinstance(value, list):
+        for index, inner in enumerate(value):
+            _refuse_card_numbers(f"{place}.{index}", inner)
+
+
+def _card_number(place: str) -> InvalidData:
+    return InvalidData(
+        place, "looks like the number of a card, and kassa takes none; the provider's own form or script takes it"
+    )

@@ -149,6 +149,7 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
+    production: bool = False
     database: DatabaseSettings = DatabaseSettings()
     carts: CartSettings = CartSettings()
     http: HttpSettings = HttpSettings()

@@ -93,7 +93,7 @@ def _load(
     kept = None if before is None or is_wrapped else before.providers
     loaded = _collect(mistakes, lambda: providers.load(configuration, listening, kept, clock))
     if loaded is not None:
-        mistakes += early_orders(configuration, loaded)
+        mistakes += [*early_orders(configuration, loaded), *tests_in_production(configuration, loaded)]
     carts = _collect(mistakes, lambda: cart_driver(configuration, clock))
     is_mistaken = any(mistake.field == "database.url" for mistake in mistakes)
     url = None if is_mistaken else _collect(mistakes, lambda: _usable_database_url(configuration, before))
@@ -207,6 +207,17 @@ def early_orders(configuration: Configuration, loaded: Providers) -> Iterator[Mi
                 where = ("regions", region_id, "place_order", instance)
                 message = f'{provider.manifest.display_name} never settles later; leave it out, or write "authorized"'
                 yield configuration.file.mistake(where, message)
+
+
+def tests_in_production(configuration: Configuration, loaded: Providers) -> Iterator[Mistake]:
+    """Providers that move no money, where money is meant."""
+    for provider in loaded.values():
+        if configuration.settings.production and provider.manifest.is_test:
+            message = (
+                f"{provider.manifest.display_name} is configured to move no money, and this is production; give it the "
+                f"keys of your live account, or take `production = true` out"
+            )
+            yield configuration.file.mistake(("providers", provider.instance, "plugin"), message)
 
 
 def _region(region_id: str, settings: RegionSettings, ids: dict[str, str]) -> Region:

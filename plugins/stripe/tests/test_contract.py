@@ -75,3 +75,9 @@ def test_the_check_against_stripes_openapi_document_finds_mistakes() -> None:
     assert document.problems_with(Sent("post", intents, {}, "amount=1"))
     assert document.problems_with(Sent("post", f"{intents}/pi_1/misspelt", {}, ""))
     assert document.problems_with(Sent("get", f"{intents}/search?limit=1", {}, ""))
+
+
+def test_an_account_with_test_keys_says_so() -> None:
+    live = {**GOOD, "secret_key": "sk_live_1", "publishable_key": "pk_live_1"}
+    said = [StripeProvider(StripeOptions.model_validate(options)).manifest.is_test for options in (GOOD, live)]
+    assert said == [True, False]

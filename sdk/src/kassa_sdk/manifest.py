@@ -75,13 +75,15 @@ class Manifest(Record):
     """What a provider is and can do.
 
     ``contract_version`` is the version of the contract that the provider was *written for*: write the number, do not
-    import it.  ``currencies`` and ``countries`` (ISO codes) are None where there is no restriction.
+    import it.  ``currencies`` and ``countries`` (ISO codes) are None where there is no restriction.  ``is_test`` is set by
+    an instance whose keys move no money, such as those of a sandbox: a configuration for production refuses it.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$", description="the entry point's name")
     display_name: str = Field(min_length=1)
     contract_version: int = Field(ge=1)
     links: dict[str, str] = {}
+    is_test: bool = False
 
     currencies: frozenset[CurrencyCode] | None = None
     countries: frozenset[str] | None = None

@@ -1,5 +1,6 @@
 """``kassa serve``: the HTTP server, from a configuration or as a demo shop."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from kassa.engine import Engine
 
 PORT = 9000
+
+_log = logging.getLogger("kassa.configuration")
 
 CONFIGURATION = (
     f"{DATABASE}[providers.card]\n{SIMULATED}"
@@ -96,6 +99,7 @@ def serve(  # noqa: PLR0913, PLR0917  # a command has as many options as it has
                 print_line({"url": url, **ready})
             else:
                 say(f"Serving on {url}; stop with Ctrl-C at any moment.", GOOD)
+                say(facts([("providers", _loaded(engine))]))
                 say(
                     facts(
                         [
@@ -106,12 +110,18 @@ def serve(  # noqa: PLR0913, PLR0917  # a command has as many options as it has
                     )
                 )
 
+        _log.info("serving with %s", _loaded(engine))
         try:
             serve_http(engine, host, port, works=worker, on_ready=tell, is_to_reload=hang_up.has_come)
         except OSError as error:
             raise NotAllowed(
                 f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port"
             ) from None
+
+
+def _loaded(engine: "Engine") -> str:
+    """Every provider that is in force, which are those that the configuration names."""
+    return ", ".join(f"{each.id} (test)" if each.manifest.is_test else each.id for each in engine.providers.values())
 
 
 @contextmanager

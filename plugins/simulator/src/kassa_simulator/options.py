@@ -12,6 +12,7 @@ BASE_MANIFEST = Manifest(
     name="simulator",
     display_name="Simulated payment provider",
     contract_version=1,
+    is_test=True,
     settles_later=True,
     actions=frozenset({"redirect", "challenge", "qr_code", "wait"}),
     captures=Portions.MULTIPLE,

@@ -61,11 +61,14 @@ class StripeOptions(BaseModel):
 
     @model_validator(mode="after")
     def _both_keys_are_of_one_mode(self) -> Self:
-        secret_is_live = "_live_" in self.secret_key.get_secret_value()
-        publishable_is_live = "_live_" in self.publishable_key
-        if secret_is_live != publishable_is_live:
+        if self.is_live != ("_live_" in self.publishable_key):
             raise ValueError("secret_key and publishable_key must both be live keys, or both be test keys")
         return self
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the keys move money."""
+        return "_live_" in self.secret_key.get_secret_value()
 
     def secrets(self) -> tuple[str, ...]:
         """Every text that must never be seen outside."""

@@ -65,11 +65,12 @@ class StripeProvider:
     """Payments through one Stripe account."""
 
     Options: ClassVar[type[StripeOptions]] = StripeOptions
-    manifest: ClassVar[Manifest] = MANIFEST
+    manifest: Manifest = MANIFEST
 
     def __init__(self, options: StripeOptions, http_client: stripe.HTTPClient | None = None) -> None:
         """``http_client`` replaces the transport of Stripe's SDK, for example to go out through a proxy of one's own."""
         self._options = options
+        self.manifest = MANIFEST.model_copy(update={"is_test": not options.is_live})
         self._calls = StripeCalls(options, Failures(options.secrets()), http_client)
         self._storefront = outcomes.Storefront(options.publishable_key)
 
