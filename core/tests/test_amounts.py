@@ -33,6 +33,7 @@ def payment(  # every amount of a payment
         canceled=Money(canceled, "EUR"),
         returned=Money(0, "EUR"),
         created_at=NOW,
+        updated_at=NOW,
         captured_at=None,
         canceled_at=None,
     )

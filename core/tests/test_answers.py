@@ -34,7 +34,9 @@ def test_a_payment_that_an_earlier_release_kept_is_given_as_it_stood() -> None:
     answer = ANSWER.validate_python(AS_FIRST_KEPT)
     assert isinstance(answer, PaymentStands)
     assert answer.payment.captured == Money.parse("40.00", "EUR")
-    assert ANSWER.dump_python(answer, mode="json") == AS_FIRST_KEPT
+    assert answer.payment.updated_at == answer.payment.captured_at, "it was not kept then"
+    kept = {**AS_FIRST_KEPT["payment"], "updated_at": AS_FIRST_KEPT["payment"]["captured_at"]}
+    assert ANSWER.dump_python(answer, mode="json") == {**AS_FIRST_KEPT, "payment": kept}
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ PAYMENT = Payment(
     canceled=ZERO,
     returned=ZERO,
     created_at=NOW,
+    updated_at=NOW,
     captured_at=NOW,
     canceled_at=None,
 )

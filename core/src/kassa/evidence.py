@@ -328,6 +328,7 @@ def _new_payment(session: PaymentSession, provider_reference: str, now: datetime
         canceled=nothing,
         returned=nothing,
         created_at=now,
+        updated_at=now,
         captured_at=None,
         canceled_at=None,
     )

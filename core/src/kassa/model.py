@@ -2,6 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
 
 from kassa.transitions import LIVE_SESSION, DeliveryStatus, NoticeStatus, OperationStatus, SessionStatus
 from kassa_sdk import Action, JsonObject, Money, PaymentFacts, Record, Shopper
@@ -122,6 +125,11 @@ class PaymentSession(Record):
         return self.status in LIVE_SESSION and self.place is not None
 
 
+def _changed_last(known: dict[str, Any]) -> datetime:
+    moment: datetime = known["canceled_at"] or known["captured_at"] or known["created_at"]
+    return moment
+
+
 class Payment(Record):
     """Promised money.  ``capturing`` and ``refunding`` are reserved by operations whose fate is not settled.
 
@@ -144,6 +152,8 @@ class Payment(Record):
     created_at: datetime
     captured_at: datetime | None
     canceled_at: datetime | None
+    # Answers that an earlier release has kept lack it.
+    updated_at: datetime = Field(default_factory=_changed_last)
 
     @property
     def status(self) -> PaymentStatus:

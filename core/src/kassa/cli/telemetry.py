@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from kassa.cli.exits import refuse_usage
 from kassa.cli.options import LogStyle
 from kassa.errors import NotAllowed
-from kassa.scrubbing import Scrubber
 
 if TYPE_CHECKING:
     from kassa.engine import Engine
     from kassa.metrics import Metrics
+    from kassa.scrubbing import Scrubber
     from kassa.watching import Watcher
 
 FIELDS = ("request_id", "store_id", "method", "path", "status", "milliseconds")
@@ -89,11 +89,10 @@ def _place(text: str) -> tuple[str, int]:
     return address.strip("[]"), int(port)
 
 
-def _write_log(style: LogStyle, scrubber: Scrubber) -> None:
+def _write_log(style: LogStyle, scrubber: "Scrubber") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_Scrubbed(scrubber))
-    if style is LogStyle.JSON:
-        handler.setFormatter(_json_formatter())
+    handler.setFormatter(_json_formatter() if style is LogStyle.JSON else logging.Formatter("%(message)s"))
     logging.basicConfig(
         level=logging.INFO if style is LogStyle.JSON else logging.WARNING, handlers=[handler], force=True
     )
@@ -123,7 +122,7 @@ def _json_formatter() -> logging.Formatter:
 class _Scrubbed(logging.Filter):
     """Takes secrets and card numbers out of whatever anybody logs: sentences, paths, and the text of exceptions."""
 
-    def __init__(self, scrubber: Scrubber) -> None:
+    def __init__(self, scrubber: "Scrubber") -> None:
         super().__init__()
         self._scrubber = scrubber
 

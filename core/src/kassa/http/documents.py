@@ -107,6 +107,7 @@ class PaymentDocument(TypedDict, total=False):
     captured_amount: Amount
     refunded_amount: Amount
     created_at: Moment
+    updated_at: Moment
     captured_at: Moment | None
     canceled_at: Moment | None
     captures: list[CaptureDocument]
@@ -354,6 +355,7 @@ def _payment(found: Payment) -> PaymentDocument:
         "captured_amount": exact.major(found.captured),
         "refunded_amount": exact.major(found.refunded),
         "created_at": moment(found.created_at),
+        "updated_at": moment(found.updated_at),
         "captured_at": moment_or_none(found.captured_at),
         "canceled_at": moment_or_none(found.canceled_at),
     }

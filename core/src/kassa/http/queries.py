@@ -86,14 +86,21 @@ class ListPayments(Listed[Annotated[Choice, documents.PAYMENT]]):
     created_before: _Moment | None = Field(default=None, alias="created_at[$lt]")
     created_until: _Moment | None = Field(default=None, alias="created_at[$lte]")
 
+    updated_after: _Moment | None = Field(default=None, alias="updated_at[$gt]")
+    updated_from: _Moment | None = Field(default=None, alias="updated_at[$gte]")
+    updated_before: _Moment | None = Field(default=None, alias="updated_at[$lt]")
+    updated_until: _Moment | None = Field(default=None, alias="updated_at[$lte]")
+
     def search(self) -> PaymentSearch:
         """As the engine has it."""
         created = Moments(gt=self.created_after, gte=self.created_from, lt=self.created_before, lte=self.created_until)
+        updated = Moments(gt=self.updated_after, gte=self.updated_from, lt=self.updated_before, lte=self.updated_until)
         return PaymentSearch(
             text=self.q,
             ids=tuple(self.id),
             session_ids=tuple(self.payment_session_id),
             created=created,
+            updated=updated,
             order=self.order,
         )
 

@@ -12,7 +12,7 @@ from kassa.store.payments import from_row
 from kassa.store.tables import payments as table
 from kassa_sdk import Record
 
-Order = Literal["created_at", "-created_at", "amount", "-amount", "id", "-id"]
+Order = Literal["created_at", "-created_at", "amount", "-amount", "id", "-id", "updated_at", "-updated_at"]
 
 _WORDS = (table.c.id, table.c.provider_reference, table.c.payment_collection_id, table.c.payment_session_id)
 """What words are looked for in: each of them begins with what is looked for."""
@@ -37,6 +37,7 @@ class PaymentSearch(Record):
     ids: tuple[str, ...] = ()
     session_ids: tuple[str, ...] = ()
     created: Moments = Moments()
+    updated: Moments = Moments()
     order: Order = "-created_at"
 
 
@@ -60,6 +61,7 @@ def _conditions(wanted: PaymentSearch) -> list[ColumnElement[Any]]:
         conditions.append(table.c.id.in_(wanted.ids))
     if wanted.session_ids:
         conditions.append(table.c.payment_session_id.in_(wanted.session_ids))
-    bounds = wanted.created.model_dump(exclude_none=True)
-    conditions += [_COMPARISONS[name](table.c.created_at, moment) for name, moment in bounds.items()]
+    for column, moments in ((table.c.created_at, wanted.created), (table.c.updated_at, wanted.updated)):
+        bounds = moments.model_dump(exclude_none=True)
+        conditions += [_COMPARISONS[name](column, moment) for name, moment in bounds.items()]
     return conditions

@@ -81,10 +81,15 @@ _BOOK_CAPTURE = (
         captured_minor=table.c.captured_minor + _MINOR,
         canceled_minor=bindparam("still_canceled"),
         captured_at=bindparam("now"),
+        updated_at=bindparam("now"),
     )
 )
-_BOOK_REFUND = update(table).where(*_OWN).values(refunded_minor=table.c.refunded_minor + _MINOR)
-_UNBOOK_REFUND = update(table).where(*_OWN).values(refunded_minor=table.c.refunded_minor - _MINOR)
+_BOOK_REFUND = (
+    update(table).where(*_OWN).values(refunded_minor=table.c.refunded_minor + _MINOR, updated_at=bindparam("now"))
+)
+_UNBOOK_REFUND = (
+    update(table).where(*_OWN).values(refunded_minor=table.c.refunded_minor - _MINOR, updated_at=bindparam("now"))
+)
 _FAIL_REFUND = (
     update(refunds)
     .where(refunds.c.id == bindparam("refund"), refunds.c.failed_at.is_(None))
@@ -100,9 +105,11 @@ _CLAIM_CAPTURE, _CLAIM_REFUND = (
     .values(operation_id=bindparam("operation"))
     for movements in (captures, refunds)
 )
-_SET_RETURNED = update(table).where(*_OWN).values(returned_minor=_MINOR)
+_SET_RETURNED = update(table).where(*_OWN).values(returned_minor=_MINOR, updated_at=bindparam("now"))
 _BOOK_CANCEL = (
-    update(table).where(*_OWN).values(canceled_minor=table.c.canceled_minor + _MINOR, canceled_at=bindparam("now"))
+    update(table)
+    .where(*_OWN)
+    .values(canceled_minor=table.c.canceled_minor + _MINOR, canceled_at=bindparam("now"), updated_at=bindparam("now"))
 )
 
 
@@ -120,6 +127,7 @@ def add(connection: Connection, payment: Payment) -> None:
             "currency": payment.amount.currency,
             "amount_minor": payment.amount.minor,
             "created_at": payment.created_at,
+            "updated_at": payment.updated_at,
         },
     )
     _tell(connection, payment, "payment.payment.created", payment.created_at)
@@ -253,7 +261,7 @@ def book_refund(  # as a capture, with its reason
     )
     said = {"reason": reason, "refund_reason_id": refund.refund_reason_id}
     connection.execute(_INSERT_REFUND, _movement_row(payment, refund) | said)
-    connection.execute(_BOOK_REFUND, _own(payment) | {"minor": movement.amount.minor})
+    connection.execute(_BOOK_REFUND, _own(payment) | {"minor": movement.amount.minor, "now": now})
     _tell(connection, payment, "payment.refunded", now)
     return refund
 
@@ -268,13 +276,13 @@ def claim_movement(connection: Connection, payment: Payment, movement: Movement,
 def fail_refund(connection: Connection, payment: Payment, refund: Refund, now: datetime) -> None:
     """The provider looked again and says that this refund failed after all: it does not count."""
     if connection.execute(_FAIL_REFUND, {"refund": refund.id, "now": now}).rowcount:
-        connection.execute(_UNBOOK_REFUND, _own(payment) | {"minor": refund.amount.minor})
+        connection.execute(_UNBOOK_REFUND, _own(payment) | {"minor": refund.amount.minor, "now": now})
         _tell(connection, payment, "payment.refund_failed", now)
 
 
 def set_returned(connection: Connection, payment: Payment, returned: Money, now: datetime) -> None:
     """So much of a debit was taken back by the bank, in total."""
-    connection.execute(_SET_RETURNED, _own(payment) | {"minor": returned.minor})
+    connection.execute(_SET_RETURNED, _own(payment) | {"minor": returned.minor, "now": now})
     _tell(connection, payment, "payment.payment.returned", now)
 
 
@@ -328,6 +336,7 @@ def from_row(row: Row[Any]) -> Payment:
         canceled=Money(row.canceled_minor, currency),
         returned=Money(row.returned_minor, currency),
         created_at=row.created_at,
+        updated_at=row.updated_at,
         captured_at=row.captured_at,
         canceled_at=row.canceled_at,
     )

@@ -165,6 +165,8 @@ payments = Table(
     Column("canceled_minor", BigInteger, nullable=False, server_default="0"),
     Column("returned_minor", BigInteger, nullable=False, server_default="0"),
     Column("created_at", UtcDateTime, nullable=False),
+    # When what is promised, taken or given back changed last.
+    Column("updated_at", UtcDateTime),
     Column("captured_at", UtcDateTime),
     Column("canceled_at", UtcDateTime),
     CheckConstraint("amount_minor > 0", name="amount_positive"),

@@ -1,4 +1,4 @@
-"""The region of each session and operation; what is in doubt is found at once."""
+"""The region of each session and operation; when a payment changed last; what is in doubt is found at once."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,6 +17,8 @@ def upgrade() -> None:
             f"UPDATE {table} SET region_id = (SELECT region_id FROM payment_collections"
             f" WHERE payment_collections.id = {table}.payment_collection_id)"
         )
+    op.add_column("payments", sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True))
+    op.execute("UPDATE payments SET updated_at = coalesce(canceled_at, captured_at, created_at)")
     op.create_index(
         "ix_operations_open",
         "operations",
