@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,26 @@ def test_20_captures_at_once_take_no_more_than_was_authorized(
     assert sum(taken) <= 4998
     assert statuses(answers).get(200, 0) == len(taken)
     assert shop.engine.retrieve_payment(payment.id).payment.captured.minor == sum(taken)
+
+
+def test_20_who_complete_at_once_get_one_order_and_none_undoes_what_another_did(
+    shop: Shop, simulator: SimulatorProcess
+) -> None:
+    storefront = shop.storefront()
+    body = {"region_id": "eu", "items": [{"variant_id": "tea", "quantity": 2}]}
+    cart = storefront.post("/store/carts", json=body).json()["cart"]["id"]
+    collection = shop.engine.create_payment_collection(cart)
+    session = shop.engine.create_payment_session(collection.id, PROVIDER, {"scenario": "approve"})
+    answers = at_once(lambda: storefront.post(f"/store/carts/{cart}/complete"), 20)
+    assert set(statuses(answers)) <= {200, 409}
+    told = [answer.json() for answer in answers if answer.status_code == 200]
+    orders = {each["order"]["id"] for each in told if each["type"] == "order"}
+    assert {each["error"]["type"] for each in told if each["type"] == "cart"} <= {"payment_requires_more_error"}
+    assert orders == {order.id for order in shop.engine.list_orders()}
+    assert len(orders) == 1
+    reference = session.provider_reference or ""
+    assert moved(simulator, reference, "authorized") == [4998]
+    assert moved(simulator, reference, "canceled") == []
 
 
 def test_20_refunds_at_once_give_back_no_more_than_was_taken(
@@ -173,7 +194,7 @@ class _Mortal:
     """A server that is killed, and one that comes after it on the same database."""
 
     def __init__(self, config: Path, stack: ExitStack) -> None:
-        self._config, self._stack = config, stack
+        self.config, self._stack = config, stack
         self.engine = kassa.open(config)
         stack.callback(self.engine.close)
         self.start()
@@ -181,7 +202,7 @@ class _Mortal:
     def start(self, *options: str) -> None:
         """Serve; the worker works only where it is wanted."""
         ready, self.process = self._stack.enter_context(
-            serving("--config", str(self._config), *(options or ("--no-worker",)))
+            serving("--config", str(self.config), *(options or ("--no-worker",)))
         )
         shop = Shop(ready["url"], self.engine, self._stack)
         self.storefront, self.backend, self.anybody = shop.storefront(), shop.backend(), shop.client()
@@ -227,8 +248,40 @@ def test_a_server_that_is_killed_while_it_authorizes_ends_in_one_order_with_its_
     # Nobody knows yet: neither an order nor a refusal.
     assert answer.status_code == 409 or answer.json()["error"]["type"] == "payment_requires_more_error"
     (session,) = mortal.engine.retrieve_payment_collection(collection["payment_collection"]["id"]).live_sessions
-    assert moved(simulator, session.provider_reference or "", "authorized") == [4998]
     assert len(mortal.engine.list_operations_in_doubt()) == 1
+    later(mortal)
+    completed = mortal.storefront.post(complete).json()
+    assert completed["type"] == "order"
+    assert [order.id for order in mortal.engine.list_orders()] == [completed["order"]["id"]]
+    assert moved(simulator, session.provider_reference or "", "authorized") == [4998]
+    assert len(mortal.engine.list_payments()) == 1
+
+
+def test_a_server_that_is_killed_while_it_captures_has_taken_it_once_and_refunds_nothing_before(
+    mortal: _Mortal, simulator: SimulatorProcess
+) -> None:
+    paid(mortal.storefront)
+    (payment,) = mortal.engine.list_payments()
+    path = f"/admin/payments/{payment.id}"
+    killed_while_it_asks(
+        mortal, simulator, "capture", lambda: mortal.backend.post(f"{path}/capture", json={"amount": 40})
+    )
+    mortal.start()
+    refund = mortal.backend.post(f"{path}/refund", json={"amount": 40})
+    assert refund.status_code in (400, 409), refund.text
+    later(mortal)
+    assert mortal.backend.get(path).json()["payment"]["captures"][0]["amount"] == 40
+    assert moved(simulator, payment.provider_reference, "captured") == [4000]
+    assert moved(simulator, payment.provider_reference, "refunded") == []
+
+
+def later(mortal: _Mortal) -> None:
+    """A worker comes an hour later: nobody waits for an answer any more."""
+    worker = kassa.open(mortal.config, clock=lambda: datetime.now(UTC) + timedelta(hours=1))
+    try:
+        worker.work()
+    finally:
+        worker.close()
 
 
 def test_a_webhook_that_was_answered_with_200_outlives_the_server(mortal: _Mortal, simulator: SimulatorProcess) -> None:
