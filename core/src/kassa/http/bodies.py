@@ -53,6 +53,11 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def _like(example: JsonObject) -> ConfigDict:
+    """An example, for the description."""
+    return ConfigDict(json_schema_extra={"examples": [example]})
+
+
 class AddressBody(Body):
     """An address; its country in two letters, small or large."""
 
@@ -76,12 +81,16 @@ class AddressBody(Body):
 class CreateLineItem(Body):
     """So many of a variant."""
 
+    model_config = _like({"variant_id": "tea-set", "quantity": 2})
+
     variant_id: VariantId
     quantity: Whole = Field(ge=1, le=LARGEST_QUANTITY)
 
 
 class UpdateLineItem(Body):
     """So many of a line."""
+
+    model_config = _like({"quantity": 3})
 
     quantity: Whole = Field(ge=0, le=LARGEST_QUANTITY)
 
@@ -106,6 +115,10 @@ class CartOfShopper(Body):
 class UpdateCart(CartOfShopper):
     """What is known of the shopper, and where.  Fields that are not given stay as they are."""
 
+    model_config = _like(
+        {"email": "ada@example.org", "shipping_address": {"first_name": "Ada", "city": "Berlin", "country_code": "de"}}
+    )
+
     region_id: str | None = Field(default=None, max_length=255)
 
     def changes(self) -> CartChanges:
@@ -123,6 +136,8 @@ class UpdateCart(CartOfShopper):
 class CreateCart(CartOfShopper):
     """A cart, with what is in it already."""
 
+    model_config = _like({"region_id": "eu", "items": [{"variant_id": "tea-set", "quantity": 2}]})
+
     region_id: str | None = Field(default=None, max_length=255)
     items: list[CreateLineItem] = Field(default=[], max_length=100)
 
@@ -130,17 +145,23 @@ class CreateCart(CartOfShopper):
 class AnswerAction(Body):
     """What the shopper answered, as the provider's own script gives it."""
 
+    model_config = _like({"answer": {"redirect_status": "succeeded"}})
+
     answer: Object = {}
 
 
 class CreatePaymentCollection(Body):
     """For which cart."""
 
+    model_config = _like({"cart_id": "cart_01a21c43cdaa73ac84a1b3f54bb20ed6"})
+
     cart_id: CartId
 
 
 class CreatePaymentSession(Body):
     """With which provider; ``data`` goes to it as it is."""
+
+    model_config = _like({"provider_id": "pp_stripe_stripe", "data": {"return_url": "https://shop.example.org/back"}})
 
     provider_id: str = Field(max_length=128)
     data: Object = {}
@@ -149,11 +170,15 @@ class CreatePaymentSession(Body):
 class MoveMoney(Body):
     """How much, in major units; without it, all that is left."""
 
+    model_config = _like({"amount": 49.99})
+
     amount: Amount | None = None
 
 
 class RefundPayment(MoveMoney):
     """How much to give back, and why."""
+
+    model_config = _like({"amount": 10, "note": "the blue cup was chipped"})
 
     refund_reason_id: str | None = Field(default=None, max_length=64)
     note: Text | None = None
@@ -162,6 +187,8 @@ class RefundPayment(MoveMoney):
 class CreateRefundReason(Body):
     """A reason for refunds."""
 
+    model_config = _like({"label": "Chipped", "code": "chipped"})
+
     label: Words
     code: Code
     description: Text | None = None
@@ -169,6 +196,8 @@ class CreateRefundReason(Body):
 
 class UpdateRefundReason(Body):
     """What changes in a reason."""
+
+    model_config = _like({"label": "Chipped or cracked"})
 
     label: Words | None = None
     code: Code | None = None
@@ -185,12 +214,16 @@ class UpdateRefundReason(Body):
 class CreateOrderCollection(Body):
     """What is owed for an order beyond what paid it."""
 
+    model_config = _like({"order_id": "order_01a21c43cdaa73ac84a1b3f54bb20ed6", "amount": 7.5})
+
     order_id: str = Field(max_length=255)
     amount: Amount
 
 
 class MarkAsPaid(Body):
     """Money that came another way: in cash, by a transfer that the shop saw itself."""
+
+    model_config = _like({"order_id": "order_01a21c43cdaa73ac84a1b3f54bb20ed6"})
 
     order_id: str = Field(max_length=255)
     provider_id: str = Field(default="pp_system_default", max_length=128)
@@ -213,12 +246,16 @@ class PricedItem(Body):
 class CreatePricedCart(CartOfShopper):
     """A cart of the shop's backend, for its storefront to pay."""
 
+    model_config = _like({"region_id": "eu", "items": [{"title": "Tea set", "quantity": 1, "unit_price": 24.99}]})
+
     region_id: str = Field(max_length=255)
     items: list[PricedItem] = Field(min_length=1, max_length=1000)
 
 
 class Decision(Body):
     """What a person decides, kept with who and why."""
+
+    model_config = _like({"who": "Ada", "why": "the bank has confirmed it"})
 
     who: Name
     why: Words
@@ -227,11 +264,15 @@ class Decision(Body):
 class ResolveOperation(Decision):
     """What became of an operation, and what the provider calls the capture or refund."""
 
+    model_config = _like({"has_succeeded": True, "who": "Ada", "why": "it stands in the dashboard"})
+
     has_succeeded: bool
     provider_reference: Annotated[str, Field(max_length=LONGEST_TEXT, pattern=TEXT)] = ""
 
 
 class Switch(Decision):
     """In one region, or everywhere."""
+
+    model_config = _like({"region_id": "eu", "who": "Ada", "why": "the bank is down"})
 
     region_id: str | None = Field(default=None, max_length=255)
