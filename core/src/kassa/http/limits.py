@@ -22,6 +22,7 @@ from kassa.config import LimitSettings
 from kassa.errors import PaymentDeclined
 from kassa.http.access import Storefront
 from kassa.http.errors import TooManyRequests
+from kassa.world import LONGEST_CART_ID
 
 IPV6_OF_ONE = 64
 """Bits: whoever has one address of the newer kind has this many of them."""
@@ -65,21 +66,19 @@ class Allowance:
 
     def begins_session(self, payment_collection_id: str) -> None:
         """A session is to be created.  Raises TooManyRequests."""
-        self._tries.count(
-            self._limits.sessions_per_cart, "sessions of this cart", self._store_id, payment_collection_id
-        )
         self._tries.count(self._limits.sessions_per_address, "sessions of this address", self._address)
+        mine = self._of("sessions of this cart", payment_collection_id)
+        self._tries.count(self._limits.sessions_per_cart, *mine)
 
     def completes(self, cart_id: str) -> None:
         """A cart is to be completed.  Raises TooManyRequests."""
-        self._tries.count(self._limits.completions_per_cart, "completions of this cart", self._store_id, cart_id)
+        self._tries.count(self._limits.completions_per_cart, *self._of("completions of this cart", cart_id))
 
     @contextmanager
     def may_be_declined(self, thing_id: str) -> "Iterator[None]":
         """Something that may end in a decline.  Raises TooManyRequests after too many; one that is raised in it counts."""
-        mine = ("declines of this cart", self._store_id, thing_id)
-        self._tries.require_room(self._limits.declines_per_cart, *mine)
         self._tries.require_room(self._limits.declines_per_address, "declines of this address", self._address)
+        self._tries.require_room(self._limits.declines_per_cart, *self._of("declines of this cart", thing_id))
         try:
             yield
         except PaymentDeclined:
@@ -88,8 +87,12 @@ class Allowance:
 
     def was_declined(self, thing_id: str) -> None:
         """The provider said no."""
-        self._tries.note(self._limits.declines_per_cart, "declines of this cart", self._store_id, thing_id)
         self._tries.note(self._limits.declines_per_address, "declines of this address", self._address)
+        self._tries.note(self._limits.declines_per_cart, *self._of("declines of this cart", thing_id))
+
+    def _of(self, what: str, thing_id: str) -> tuple[str, str, str]:
+        """What is counted of one cart, collection or session; no longer than an id, however long what was sent is."""
+        return what, self._store_id, thing_id[:LONGEST_CART_ID]
 
 
 async def _allowance(request: Request, shop: Storefront) -> Allowance:

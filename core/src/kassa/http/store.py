@@ -118,11 +118,12 @@ def create_payment_session(
     key: Key = None,
 ) -> Any:
     """Create the session that the shopper pays with; another one takes the place of the one before."""
+    headers = replayed(shop, key)
+    if not headers:
+        allowance.begins_session(payment_collection_id)
     data = dict(body.data)
     if RETURN_URL in data:
         _note_return_url(shop, payment_collection_id, data.pop(RETURN_URL))
-    headers = replayed(shop, key)
-    allowance.begins_session(payment_collection_id)
     with allowance.may_be_declined(payment_collection_id):
         shop.create_payment_session(payment_collection_id, body.provider_id, data, idempotency_key=key)
     return collection_response(shop, shop.retrieve_payment_collection(payment_collection_id), query.fields, headers)
