@@ -15,7 +15,7 @@ from typing import Annotated
 from fastapi import Depends
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import Request
 
 from kassa.config import LimitSettings
@@ -32,7 +32,7 @@ class Tries:
     """What was tried lately.  One for each application; safe to share between threads."""
 
     def __init__(self) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     def count(self, limit: str, *key: str) -> None:
         """One more.  Raises TooManyRequests, and then it does not count."""
