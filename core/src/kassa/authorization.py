@@ -1,5 +1,6 @@
 """The verbs that make a session a payment: authorize it, and answer the actions that its provider requires."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -8,7 +9,7 @@ from kassa import intents
 from kassa.errors import Conflict, NotAllowed
 from kassa.model import Operation, OperationKind, PaymentCollection, PaymentSession
 from kassa.payment_collections import refuse_completed
-from kassa.protocol import finish, raise_failure, refuse_hindered, still_processing
+from kassa.protocol import finish, raise_failure, refuse_hindered_by, still_processing
 from kassa.sessions import load
 from kassa.store import collections, operations, sessions
 from kassa.transitions import OperationStatus, SessionStatus
@@ -29,8 +30,7 @@ def authorize(world: World, session_id: str, answer: JsonObject | None = None) -
 
     Afterwards it is authorized, requires more, or is pending authorization.
     """
-    session = load(world, session_id)
-    operation = world.database.transact(lambda connection: _plan(world, connection, session, answer))
+    operation = world.database.transact(lambda connection: _plan(world, connection, session_id, answer))
     if operation is None:
         return Attempt(load(world, session_id), has_authorized=False)
     settled, outcome = finish(world, operation)
@@ -39,9 +39,9 @@ def authorize(world: World, session_id: str, answer: JsonObject | None = None) -
     return Attempt(load(world, session_id), has_authorized=settled.status is OperationStatus.SUCCEEDED)
 
 
-def _plan(world: World, connection: Connection, session: PaymentSession, answer: JsonObject | None) -> Operation | None:
-    collection = collections.lock(connection, world.store_id, session.payment_collection_id)
-    session = collection.session(session.id)
+def _plan(world: World, connection: Connection, session_id: str, answer: JsonObject | None) -> Operation | None:
+    collection = collections.lock_of_session(connection, world.store_id, session_id)
+    session = collection.session(session_id)
     if session.status in (SessionStatus.AUTHORIZED, SessionStatus.PENDING_AUTHORIZATION):
         return None
     # Whoever is to be called must be there before the intent to call them is stored.
@@ -49,18 +49,19 @@ def _plan(world: World, connection: Connection, session: PaymentSession, answer:
     refuse_completed(collection)
     if not session.is_live:
         raise NotAllowed(f"payment session {session.id} was given up; create another one")
-    waiting = _waiting_authorization(connection, session)
+    under_way = operations.open_of_session(connection, session.store_id, session.id)
+    waiting = _waiting_authorization(under_way)
     if waiting is not None:
         # Whatever the cart comes to by now: the shopper has acted, and the provider is asked what came of it.
         return _plan_answer(world, connection, session, waiting, answer or {})
     if answer is not None:
         raise NotAllowed(f"payment session {session.id} does not wait for an action; it is {session.status.value}")
     _refuse_another_amount(world, connection, session, collection)
+    refuse_hindered_by(under_way, OperationKind.AUTHORIZE, world.clock())
     return _begin(world, connection, session)
 
 
 def _begin(world: World, connection: Connection, session: PaymentSession) -> Operation:
-    refuse_hindered(world, connection, session, OperationKind.AUTHORIZE)
     if session.provider_reference is None:
         raise NotAllowed(f"payment session {session.id} was never prepared at the provider; create another one")
     now = world.clock()
@@ -92,9 +93,8 @@ def _refuse_another_amount(
     )
 
 
-def _waiting_authorization(connection: Connection, session: PaymentSession) -> Operation | None:
+def _waiting_authorization(under_way: Sequence[Operation]) -> Operation | None:
     """The authorization that waits for the shopper, if there is one.  Raises StillProcessing beside any other open call."""
-    under_way = operations.open_of_session(connection, session.store_id, session.id)
     waiting = [operation for operation in under_way if operation.status is OperationStatus.REQUIRES_MORE]
     others = [operation for operation in under_way if operation.status is not OperationStatus.REQUIRES_MORE]
     if waiting and others:

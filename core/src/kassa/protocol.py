@@ -7,6 +7,8 @@ may have been sent, and nothing forgets that.
 
 import logging
 import time
+from collections.abc import Sequence
+from datetime import datetime
 from typing import NoReturn
 
 from sqlalchemy import Connection
@@ -32,8 +34,13 @@ _log = logging.getLogger("kassa.protocol")
 
 def refuse_hindered(world: World, connection: Connection, session: PaymentSession, beginning: OperationKind) -> None:
     """Raises StillProcessing while another operation of the session must be settled before one of this kind begins."""
-    for operation in operations.open_of_session(connection, session.store_id, session.id):
-        if intents.hinders(operation, beginning, world.clock()):
+    refuse_hindered_by(operations.open_of_session(connection, session.store_id, session.id), beginning, world.clock())
+
+
+def refuse_hindered_by(under_way: Sequence[Operation], beginning: OperationKind, now: datetime) -> None:
+    """The same, of the operations of the session that are open."""
+    for operation in under_way:
+        if intents.hinders(operation, beginning, now):
             raise still_processing(operation)
 
 

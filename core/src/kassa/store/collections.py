@@ -1,7 +1,9 @@
 """Payment collections: what is owed for one purpose."""
 
+from collections import namedtuple
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, cast
 
 from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 
@@ -10,12 +12,25 @@ from kassa.ids import Kind, require_kind
 from kassa.model import PaymentCollection
 from kassa.store import events, payments, sessions
 from kassa.store.tables import payment_collections as table
+from kassa.store.tables import payment_sessions
+from kassa.store.tables import payments as payment_table
 from kassa_sdk import Money
 
 _INSERT = insert(table)
 _OWN = (table.c.store_id == bindparam("store"), table.c.id == bindparam("key"))
 _LOAD = select(table).where(*_OWN)
 _LOCK = _LOAD.with_for_update()
+_LOCK_OF_SESSION = (
+    select(table)
+    .where(
+        table.c.store_id == bindparam("store"),
+        table.c.id
+        == select(payment_sessions.c.payment_collection_id)
+        .where(payment_sessions.c.store_id == bindparam("store"), payment_sessions.c.id == bindparam("session"))
+        .scalar_subquery(),
+    )
+    .with_for_update(of=table)
+)
 _BY_CART = select(table).where(table.c.store_id == bindparam("store"), table.c.cart_id == bindparam("cart"))
 _BY_ORDER = select(table).where(table.c.store_id == bindparam("store"), table.c.order_id == bindparam("order")).limit(1)
 _DELETE = update(table).where(*_OWN).values(deleted_at=bindparam("now"), updated_at=bindparam("now"))
@@ -44,6 +59,18 @@ _COMPLETE = (
         updated_at=bindparam("now"),
     )
 )
+# Each session and the payment that it became, if it did, in one statement: what is loaded for every verb.
+_INSIDE = (
+    select(payment_sessions, payment_table)
+    .outerjoin(payment_table, payment_table.c.payment_session_id == payment_sessions.c.id)
+    .where(
+        payment_sessions.c.store_id == bindparam("store"),
+        payment_sessions.c.payment_collection_id == bindparam("collection"),
+    )
+    .order_by(payment_sessions.c.id)
+)
+_Session, _Payment = (cast(Any, namedtuple)(table.name, table.c.keys()) for table in (payment_sessions, payment_table))
+"""Rows of one table, out of the wider rows of a join."""
 
 
 def add(connection: Connection, collection: PaymentCollection) -> None:
@@ -74,6 +101,15 @@ def lock(connection: Connection, store_id: str, collection_id: str) -> PaymentCo
     Every change to anything of a collection begins here, so that two of them wait for each other.
     """
     return _found(connection, _LOCK, store_id, collection_id)
+
+
+def lock_of_session(connection: Connection, store_id: str, session_id: str) -> PaymentCollection:
+    """Lock the collection of a session, and load it.  Raises InvalidData, NotFound."""
+    require_kind(Kind.PAYMENT_SESSION, session_id, "payment_session_id")
+    row = connection.execute(_LOCK_OF_SESSION, {"store": store_id, "session": session_id}).first()
+    if row is None:
+        raise NotFound(f"there is no payment session {session_id} in this store")
+    return _collection(connection, row)
 
 
 def load(connection: Connection, store_id: str, collection_id: str) -> PaymentCollection:
@@ -159,6 +195,9 @@ def _found(connection: Connection, statement: Select[Any], store_id: str, collec
 
 
 def _collection(connection: Connection, row: Row[Any]) -> PaymentCollection:
+    inside = connection.execute(_INSIDE, {"store": row.store_id, "collection": row.id}).all()
+    made = (_Payment._make(each[len(_Session._fields) :]) for each in inside)
+    paid = [payments.from_row(each) for each in made if each.id is not None]
     return PaymentCollection(
         id=row.id,
         store_id=row.store_id,
@@ -168,8 +207,8 @@ def _collection(connection: Connection, row: Row[Any]) -> PaymentCollection:
         order_is_paid=row.order_is_paid,
         for_order_id=row.for_order_id,
         amount=Money(row.amount_minor, row.currency),
-        sessions=sessions.of_collection(connection, row.store_id, row.id),
-        payments=payments.of_collection(connection, row.store_id, row.id),
+        sessions=tuple(sessions.from_row(_Session._make(each[: len(_Session._fields)])) for each in inside),
+        payments=tuple(sorted(paid, key=attrgetter("id"))),
         created_at=row.created_at,
         updated_at=row.updated_at,
         completed_at=row.completed_at,

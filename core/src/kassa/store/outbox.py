@@ -14,12 +14,22 @@ _CLAIM = (
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True, of=table)
 )
+_DROP = delete(table).where(
+    table.c.event_id.in_(
+        select(table.c.event_id).order_by(table.c.event_id).limit(bindparam("limit")).with_for_update(skip_locked=True)
+    )
+)
 _REMOVE = delete(table).where(table.c.event_id == bindparam("key"))
 
 
 def is_empty(connection: Connection) -> bool:
     """Whether every event has its deliveries."""
     return connection.execute(_ANY).first() is None
+
+
+def drop(connection: Connection, limit: int) -> int:
+    """Take the oldest events out, of every store, where nobody is told any.  Returns how many there were."""
+    return connection.execute(_DROP, {"limit": limit}).rowcount
 
 
 def take(connection: Connection, limit: int) -> tuple[Event, ...]:

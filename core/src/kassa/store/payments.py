@@ -23,11 +23,6 @@ _INSERT = insert(table)
 _INSERT_CAPTURE = insert(captures)
 _INSERT_REFUND = insert(refunds)
 _LOAD = select(table).where(*_OWN)
-_OF_COLLECTION = (
-    select(table)
-    .where(table.c.store_id == bindparam("store"), table.c.payment_collection_id == bindparam("collection"))
-    .order_by(table.c.id)
-)
 _OF_SESSION = select(table).where(
     table.c.store_id == bindparam("store"), table.c.payment_session_id == bindparam("session")
 )
@@ -173,11 +168,6 @@ def newest(connection: Connection, store_id: str, limit: int, offset: int) -> tu
     return tuple(map(from_row, rows))
 
 
-def of_collection(connection: Connection, store_id: str, collection_id: str) -> tuple[Payment, ...]:
-    """The payments of a collection, oldest first."""
-    return tuple(map(from_row, connection.execute(_OF_COLLECTION, {"store": store_id, "collection": collection_id})))
-
-
 def of_session(connection: Connection, store_id: str, session_id: str) -> Payment | None:
     """The payment that a session became, if it did."""
     row = connection.execute(_OF_SESSION, {"store": store_id, "session": session_id}).first()
@@ -319,7 +309,7 @@ def _tell(connection: Connection, payment: Payment, name: str, now: datetime) ->
     events.append(connection, payment.store_id, payment.payment_collection_id, name, payment.id, now)
 
 
-def from_row(row: Row[Any]) -> Payment:
+def from_row(row: Any) -> Payment:
     currency = row.currency
     return Payment(
         id=row.id,

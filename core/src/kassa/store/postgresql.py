@@ -55,7 +55,9 @@ class PostgresqlServer:
         try:
             # Nobody is asked beforehand whether a connection of the pool is still there: one that broke is noticed at its
             # first statement, and the work runs again with another one.
-            self.engine = create_engine(limited, hide_parameters=True)
+            from kassa.store.cursors import LazyCursor
+
+            self.engine = create_engine(limited, hide_parameters=True, connect_args={"cursor_factory": LazyCursor})
         except (ModuleNotFoundError, NoSuchModuleError):
             raise StoreUnavailable("PostgreSQL needs its driver: pip install 'kassa[postgresql]'") from None
         # What only reads needs no transaction, whose beginning and end would each cost a round trip.

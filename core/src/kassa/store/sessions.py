@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from kassa.errors import Conflict, NotFound
 from kassa.ids import Kind, require_kind
@@ -46,11 +46,6 @@ _NOT_LISTED = (
     )
     .order_by(table.c.id)
     .limit(bindparam("limit"))
-)
-_OF_COLLECTION = (
-    select(table)
-    .where(table.c.store_id == bindparam("store"), table.c.payment_collection_id == bindparam("collection"))
-    .order_by(table.c.id)
 )
 _MOVE = (
     update(table)
@@ -104,24 +99,19 @@ def load(connection: Connection, store_id: str, session_id: str) -> PaymentSessi
     row = connection.execute(_LOAD, {"store": store_id, "key": session_id}).first()
     if row is None:
         raise NotFound(f"there is no payment session {session_id} in this store")
-    return _session(row)
-
-
-def of_collection(connection: Connection, store_id: str, collection_id: str) -> tuple[PaymentSession, ...]:
-    """The sessions of a collection, oldest first."""
-    return tuple(map(_session, connection.execute(_OF_COLLECTION, {"store": store_id, "collection": collection_id})))
+    return from_row(row)
 
 
 def find(connection: Connection, session_id: str) -> PaymentSession | None:
     """The session of this id, of whichever store: a provider that names it knows no stores."""
     row = connection.execute(_FIND, {"key": session_id}).first()
-    return None if row is None else _session(row)
+    return None if row is None else from_row(row)
 
 
 def find_by_reference(connection: Connection, provider_id: str, reference: str) -> PaymentSession | None:
     """The session that this provider calls so, of whichever store; the newest, should there be several."""
     row = connection.execute(_BY_REFERENCE, {"provider": provider_id, "reference": reference}).first()
-    return None if row is None else _session(row)
+    return None if row is None else from_row(row)
 
 
 def first_created_at(connection: Connection, provider_id: str) -> datetime | None:
@@ -146,7 +136,7 @@ def not_listed_since(  # a window, and a place in it
     """Sessions created in this window, with a reference that no list has told since ``begun``; by id, from ``after`` on."""
     since, until = window
     parameters = {"provider": provider_id, "since": since, "until": until, "begun": begun, "after": after}
-    return tuple(map(_session, connection.execute(_NOT_LISTED, {**parameters, "limit": limit})))
+    return tuple(map(from_row, connection.execute(_NOT_LISTED, {**parameters, "limit": limit})))
 
 
 def move(  # what a move carries
@@ -219,7 +209,8 @@ def _tell(connection: Connection, session: PaymentSession, what: str, now: datet
     events.append(connection, session.store_id, session.payment_collection_id, name, session.id, now)
 
 
-def _session(row: Row[Any]) -> PaymentSession:
+def from_row(row: Any) -> PaymentSession:
+    """As the engine has it; the row has the columns of the table."""
     return PaymentSession(
         id=row.id,
         store_id=row.store_id,
