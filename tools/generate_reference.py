@@ -5,6 +5,7 @@
 The pages are checked in; tests/test_docs.py fails when one is stale.
 """
 
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -155,7 +156,7 @@ def _section(heading: str, count: str, model: type[BaseModel]) -> str:
         f"| `{name}` | {_type(field.annotation)} | {_default(field)} | {MEANING[model, name]} |\n"
         for name, field in model.model_fields.items()
     ]
-    about = (model.__doc__ or "").replace("``", "`")
+    about = inspect.cleandoc(model.__doc__ or "").replace("``", "`")
     return (
         f"\n## `{heading}`\n\n{about} ({count.capitalize()}.)\n\n"
         f"| key | type | default | meaning |\n|---|---|---|---|\n{''.join(rows)}"

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def running(simulator: SimulatorProcess, tmp_path: Path) -> Iterator[Running]:
 def test_a_server_that_cannot_work_runs_and_is_not_ready(running: Running) -> None:
     client = running.client()
     assert [client.get(path).status_code for path in ("/health", "/ready")] == [200, 200]
-    with sqlite3.connect(running.database) as connection:
+    with closing(sqlite3.connect(running.database, isolation_level=None)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     assert client.get("/health").status_code == 200
     answer = client.get("/ready")
@@ -90,7 +90,7 @@ def test_metrics_are_served_where_they_were_asked_for_and_nowhere_else(running: 
 
 
 def test_everything_that_one_request_causes_is_found_in_the_log_by_its_id(running: Running) -> None:
-    with sqlite3.connect(running.database) as connection:
+    with closing(sqlite3.connect(running.database, isolation_level=None)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     answer = running.client().get("/ready?q=private", headers={"x-request-id": "mine-1"})
     assert answer.headers["x-request-id"] == "mine-1"
