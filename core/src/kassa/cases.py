@@ -39,6 +39,8 @@ _log = logging.getLogger("kassa.cases")
 def settle_due(world: World) -> tuple[Case, ...]:
     """Take the next step in each case that is due.  Returns the cases as they then stand."""
     now = world.clock()
+    if not world.database.read(lambda connection: cases.is_any_due(connection, now)):
+        return ()
     claimed = world.database.transact(lambda connection: cases.claim_due(connection, now, now + LEASE, BATCH))
     return tuple(settle(replace(world, store_id=case.store_id), case) for case in claimed)
 

@@ -62,6 +62,8 @@ def receive(world: World, provider_id: str, raw: RawNotice) -> tuple[ReceivedNot
 def apply_due(world: World) -> tuple[ReceivedNotice, ...]:
     """Apply the messages that are due now.  Returns them as they then stand."""
     now = world.clock()
+    if not world.database.read(lambda connection: notices.is_any_due(connection, now)):
+        return ()
     claimed = world.database.transact(lambda connection: notices.claim_due(connection, now, now + LEASE, BATCH))
     return tuple(_apply_or_leave(world, notice) for notice in claimed)
 

@@ -45,6 +45,8 @@ BATCH = 20
 def recover_due(world: World) -> tuple[Operation, ...]:
     """Take over what is due now, of every store, and do the next step for each.  Returns them as they then stand."""
     now = world.clock()
+    if not world.database.read(lambda connection: operations.is_any_due(connection, now)):
+        return ()
     claimed = world.database.transact(lambda connection: operations.claim_due(connection, now, now + LEASE, BATCH))
     return tuple(_recover_or_leave(replace(world, store_id=operation.store_id), operation) for operation in claimed)
 

@@ -58,6 +58,8 @@ def work(world: World) -> Worked:
 def complete_due(world: World) -> tuple[str, ...]:
     """Place the orders of carts that are paid and whose shopper did not come back for them.  Returns the cart ids."""
     now = world.clock()
+    if not world.database.read(lambda connection: collections.is_any_due(connection, now)):
+        return ()
     claimed = world.database.transact(lambda connection: collections.claim_due(connection, now, now + LEASE, _BATCH))
     for collection in claimed:
         _complete(replace(world, store_id=collection.store_id), collection)

@@ -33,6 +33,7 @@ _OF_COLLECTION = (
     .where(table.c.store_id == bindparam("store"), table.c.payment_collection_id == bindparam("collection"))
     .order_by(table.c.id)
 )
+_ANY_DUE = select(table.c.id).where(table.c.due_at <= bindparam("now")).limit(1)
 _DUE = (
     select(table)
     .where(table.c.due_at <= bindparam("now"))
@@ -143,6 +144,11 @@ def newest(connection: Connection, store_id: str, status: CaseStatus, limit: int
 def of_collection(connection: Connection, store_id: str, collection_id: str) -> tuple[Case, ...]:
     """Every case of a collection, oldest first."""
     return tuple(map(_case, connection.execute(_OF_COLLECTION, {"store": store_id, "collection": collection_id})))
+
+
+def is_any_due(connection: Connection, now: datetime) -> bool:
+    """Whether some case, of any store, is due."""
+    return connection.execute(_ANY_DUE, {"now": now}).first() is not None
 
 
 def claim_due(connection: Connection, now: datetime, next_due_at: datetime, limit: int) -> tuple[Case, ...]:

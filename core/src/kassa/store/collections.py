@@ -41,6 +41,7 @@ _EXPECT = (
 _POSTPONE = (
     update(table).where(table.c.id == bindparam("key"), table.c.due_at.is_not(None)).values(due_at=bindparam("due"))
 )
+_ANY_DUE = select(table.c.id).where(table.c.due_at <= bindparam("now")).limit(1)
 _DUE = (
     select(table)
     .where(table.c.due_at <= bindparam("now"))
@@ -153,6 +154,11 @@ def expect_completion(connection: Connection, collection_id: str, due_at: dateti
 def postpone_completion(connection: Connection, collection_id: str, due_at: datetime) -> None:
     """Try again at this moment, unless there is nothing to place any more."""
     connection.execute(_POSTPONE, {"key": collection_id, "due": due_at})
+
+
+def is_any_due(connection: Connection, now: datetime) -> bool:
+    """Whether some collection, of any store, is due."""
+    return connection.execute(_ANY_DUE, {"now": now}).first() is not None
 
 
 def claim_due(

@@ -24,9 +24,11 @@ _VISIBLE = func.coalesce(table.c.store_id, STORE_OF_STRANGERS) == bindparam("sto
 _LOOK = _LOAD.where(_VISIBLE)
 _LOCK = _LOOK.with_for_update()
 _BY_KEY = select(table).where(table.c.provider_id == bindparam("provider"), table.c.dedupe_key == bindparam("dedupe"))
+_IS_DUE = (table.c.due_at <= bindparam("now"), table.c.status.in_([status.value for status in WAITING]))
+_ANY_DUE = select(table.c.id).where(*_IS_DUE).limit(1)
 _DUE = (
     select(table)
-    .where(table.c.due_at <= bindparam("now"), table.c.status.in_([status.value for status in WAITING]))
+    .where(*_IS_DUE)
     .order_by(table.c.due_at, table.c.id)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
@@ -83,6 +85,11 @@ def newest(
     if status is None:
         return tuple(map(_notice, connection.execute(_NEWEST, page)))
     return tuple(map(_notice, connection.execute(_NEWEST_IN, page | {"wanted": status})))
+
+
+def is_any_due(connection: Connection, now: datetime) -> bool:
+    """Whether some message is to be applied."""
+    return connection.execute(_ANY_DUE, {"now": now}).first() is not None
 
 
 def claim_due(connection: Connection, now: datetime, next_due_at: datetime, limit: int) -> tuple[ReceivedNotice, ...]:

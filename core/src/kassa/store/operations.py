@@ -43,12 +43,14 @@ _OPEN_OF_SESSION = (
     )
     .order_by(table.c.id)
 )
+_IS_DUE = (
+    table.c.due_at <= bindparam("now"),
+    table.c.status.in_([status.value for status in DUE_STATUSES]),
+)
+_ANY_DUE = select(table.c.id).where(*_IS_DUE).limit(1)
 _DUE = (
     select(table)
-    .where(
-        table.c.due_at <= bindparam("now"),
-        table.c.status.in_([status.value for status in DUE_STATUSES]),
-    )
+    .where(*_IS_DUE)
     .order_by(table.c.due_at, table.c.id)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
@@ -173,6 +175,11 @@ def of_payment(connection: Connection, payment: Payment) -> tuple[Operation, ...
     """Every operation on a payment, oldest first."""
     parameters = {"store": payment.store_id, "payment": payment.id}
     return tuple(map(_operation, connection.execute(_OF_PAYMENT, parameters)))
+
+
+def is_any_due(connection: Connection, now: datetime) -> bool:
+    """Whether some operation, of any store, is due."""
+    return connection.execute(_ANY_DUE, {"now": now}).first() is not None
 
 
 def claim_due(connection: Connection, now: datetime, lease_until: datetime, limit: int) -> tuple[Operation, ...]:

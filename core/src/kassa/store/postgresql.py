@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, text
+from sqlalchemy import URL, Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -36,8 +36,9 @@ ASK_PAUSE_SECONDS = 0.1
 LIMITS = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "30000"}
 """What libpq does not limit by itself: a server that went away without a word would be waited for, for many minutes."""
 
-# A transaction that has written nothing has no id, and nothing that could have been committed.
-_OWN_ID = text("SELECT pg_current_xact_id_if_assigned()::text")
+# Connections are in autocommit, so that what only reads needs no transaction; one that writes is begun by this, and its id
+# comes with the same answer.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id()::text"
 _STATUS = text("SELECT pg_xact_status(CAST(:transaction AS xid8))")
 
 
@@ -57,11 +58,14 @@ class PostgresqlServer:
             # first statement, and the work runs again with another one.
             from kassa.store.cursors import LazyCursor
 
-            self.engine = create_engine(limited, hide_parameters=True, connect_args={"cursor_factory": LazyCursor})
+            self.engine = create_engine(
+                limited,
+                hide_parameters=True,
+                isolation_level="AUTOCOMMIT",
+                connect_args={"cursor_factory": LazyCursor},
+            )
         except (ModuleNotFoundError, NoSuchModuleError):
             raise StoreUnavailable("PostgreSQL needs its driver: pip install 'kassa[postgresql]'") from None
-        # What only reads needs no transaction, whose beginning and end would each cost a round trip.
-        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def transact(self, work: Callable[[Connection], ResultT]) -> ResultT:
         """Run ``work`` in one transaction and commit it, again where that is asked for or the connection broke.
@@ -129,14 +133,14 @@ class PostgresqlServer:
         ) from conflict
 
     def _write_once(self, work: Callable[[Connection], ResultT]) -> ResultT:
-        own_id: str | None = None
-        with self._connected(self.engine) as connection:
+        with self._connected() as connection:
+            own_id, is_committing = self._begun(connection), False
             try:
                 with connection.begin() as transaction:
                     with transaction_open():
                         result = work(connection)
-                    own_id = connection.execute(_OWN_ID).scalar()
                     failpoints.passing("commit:before")
+                    is_committing = True
                     transaction.commit()
                     failpoints.passing("commit:after")
                     return result
@@ -145,9 +149,24 @@ class PostgresqlServer:
                     raise
                 lost = error
         # The connection is given back before another one is asked for.
-        if own_id is None or not self._was_committed(own_id, lost):
-            raise _Lost from lost
-        return result
+        if is_committing and self._was_committed(own_id, lost):
+            return result
+        raise _Lost from lost
+
+    def _begun(self, connection: Connection) -> str:
+        """Begin a transaction on this connection; its id.  Raises _Lost."""
+        driver = connection.connection.dbapi_connection
+        assert driver is not None, "it was taken from the pool just now"
+        try:
+            cursor = driver.cursor()
+            cursor.execute(_BEGIN)
+            cursor.nextset()
+            row = cursor.fetchone()
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            connection.invalidate(error)
+            raise _Lost from error
+        assert row is not None, "the statement has one row"
+        return str(row[0])
 
     def _was_committed(self, transaction_id: str, lost: DBAPIError) -> bool:
         """What became of a transaction whose COMMIT was not answered.  Raises CommitUnknown."""
@@ -175,16 +194,16 @@ class PostgresqlServer:
     def _read_once(self, work: Callable[[Connection], ResultT]) -> ResultT:
         # Around the closing too: the connection may break as late as that.
         try:
-            with self._connected(self._reading) as connection:
+            with self._connected() as connection:
                 return work(connection)
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
             raise _Lost from error
 
-    def _connected(self, engine: Engine) -> Connection:
+    def _connected(self) -> Connection:
         try:
-            return engine.connect()
+            return self.engine.connect()
         except (DBAPIError, PoolTimeout) as error:
             said = getattr(error, "orig", None) or "all connections of the pool are in use"
             raise StoreUnavailable(
