@@ -394,12 +394,12 @@ BUGS = (
                 "notices.py",
                 """\
     now = world.clock()
-    claimed = world.database.transact(lambda connection: notices.claim_due(""",
+    if not world.database.read(lambda connection: notices.is_any_due(""",
                 """\
     told, _WAITING[:] = _WAITING[:], []
     world.database.transact(lambda connection: _stored(connection, told))
     now = world.clock()
-    claimed = world.database.transact(lambda connection: notices.claim_due(""",
+    if not world.database.read(lambda connection: notices.is_any_due(""",
             ),
             Edit("notices.py", "BATCH = 20\n", "BATCH = 20\n_WAITING: list[ReceivedNotice] = []\n"),
         ),
