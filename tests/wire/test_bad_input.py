@@ -106,3 +106,11 @@ def test_a_shopper_names_no_price(shop: Shop) -> None:
 def test_a_method_that_a_path_does_not_have_is_refused_with_those_that_it_has(shop: Shop) -> None:
     answer = shop.storefront().put("/store/regions")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+
+
+@pytest.mark.parametrize("label", ["", " ", "\n", "\x04", "Chipped\x04", "x" * 1001])
+def test_words_that_are_none_are_refused_before_anything_is_looked_for(shop: Shop, label: str) -> None:
+    answer = shop.backend().post("/admin/refund-reasons", json={"label": label, "code": "chipped"})
+    status, type_, message = refusal(answer)
+    assert (status, type_) == (400, "invalid_data")
+    assert message.startswith("label: String should ")

@@ -12,7 +12,7 @@ LARGEST_PAGE = 1000
 LONGEST_TEXT = 1000
 TEXT = r"^[^\x00-\x08\x0b-\x1f]*$"
 """What people write: anything but control characters, in any number of lines."""
-WORDS = r"^[^\x00-\x08\x0b-\x1f]*\S[^\x00-\x08\x0b-\x1f]*$"
+WORDS = r"^[^\x00-\x08\x0b-\x1f]*[^\x00-\x1f\s][^\x00-\x08\x0b-\x1f]*$"
 """The same, and not blank."""
 LONGEST_STORE_ID = 64
 _JSON_OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject, config=ConfigDict(allow_inf_nan=False))
