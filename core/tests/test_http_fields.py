@@ -79,3 +79,9 @@ def test_nothing_stands_where_there_is_nothing() -> None:
 def test_what_costs_a_look_into_the_database_is_known_beforehand() -> None:
     assert not FIELDS.chosen("").wants("gift")
     assert FIELDS.chosen("+gift.title").wants("gift")
+
+
+@pytest.mark.parametrize("asked", [",".join(["id"] * 101), "," * 100])
+def test_more_names_than_anybody_means_are_refused(asked: str) -> None:
+    with pytest.raises(InvalidData, match=r"^fields: expected at most 100 names"):
+        FIELDS.chosen(asked)

@@ -40,9 +40,10 @@ class Fields:
 
     def chosen(self, asked: str) -> "Choice":
         """What this ``fields`` asks for; the usual ones, where it asks for none.  Raises InvalidData."""
-        names = [name for name in asked.split(",") if name]
-        if len(names) > MOST:
+        written = asked.split(",")
+        if len(written) > MOST:
             raise InvalidData("fields", f"expected at most {MOST} names")
+        names = [name for name in written if name]
         for name in names:
             if not self._is_name.fullmatch(name):
                 raise InvalidData("fields", f"expected fields that there are, not {name.strip()[:60]!r}")
@@ -70,8 +71,8 @@ class Fields:
         return core_schema.no_info_plain_validator_function(self.chosen)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """For the description: names, with commas between them."""
-        return {"type": "array", "items": {"type": "string", "pattern": f"^{self._name}$"}, "maxItems": MOST}
+        """For the description: names, with commas between them; an empty one asks for nothing."""
+        return {"type": "array", "items": {"type": "string", "pattern": f"^(?:{self._name})?$"}, "maxItems": MOST}
 
 
 class Choice:
