@@ -21,7 +21,7 @@ from kassa.watching import Ended, ProviderCall, Watcher
 from kassa_simulator.process import SimulatorProcess
 from kassa_simulator.server.faults import Fault
 
-from ..conftest import CARDS, Shop
+from ..conftest import CARDS, Clock, Shop
 
 
 @contextmanager
@@ -145,3 +145,32 @@ def test_the_counts_outlive_a_reload(configured: str, simulator: SimulatorProces
     finally:
         engine.close()
     assert calls(metrics, "eu", "initiate", "succeeded") == 2
+
+
+class Slow:
+    """A watcher in which so much time passes before a capture that another sender may have taken it over."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def begins(self, call: ProviderCall) -> Ended:
+        """It is an hour later."""
+        if call.hook == "capture":
+            self._clock.forward(hours=1)
+        return lambda _outcome: None
+
+
+def test_what_a_watcher_has_held_up_for_longer_than_its_lease_is_not_sent(
+    configured: str, simulator: SimulatorProcess, clock: Clock
+) -> None:
+    engine = assemble(parse(configured), watchers=[Slow(clock)], clock=clock)
+    try:
+        shop = Shop(engine, simulator)
+        payment = shop.paid()
+        session = engine.retrieve_payment_session(payment.payment_session_id)
+        with pytest.raises(StillProcessing):
+            engine.capture_payment(payment.id)
+        assert shop.books(session, "captured") == []
+        assert engine.retrieve_payment(payment.id).payment.capturing == payment.amount, "recovery decides"
+    finally:
+        engine.close()

@@ -51,13 +51,14 @@ def finish(world: World, operation: Operation) -> tuple[Operation, Outcome]:
     StillProcessing when the answer could not be stored.
     """
     provider = world.providers.find(operation.provider_id)
-    if operation.lease_until is None or operation.lease_until <= world.clock():
-        # This sender slept over its lease: recovery may have proven meanwhile that nothing was sent.
-        raise still_processing(operation)
     request = intents.request_of(operation)
     call = ProviderCall(provider.id, operation.hook, operation.region_id, operation.id, operation.payment_session_id)
 
     def ask() -> Outcome:
+        # Right before the call, after the watchers: a sender that slept over its lease sends nothing, because recovery may
+        # have proven meanwhile that nothing was sent.
+        if operation.lease_until is None or operation.lease_until <= world.clock():
+            raise still_processing(operation)
         return provider.call(operation.hook, request, late=lambda answer: _merge(world, operation, answer))
 
     outcome = watched(world.watchers, call, ask)

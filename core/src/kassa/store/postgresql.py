@@ -159,7 +159,7 @@ class PostgresqlServer:
         assert driver is not None, "it was taken from the pool just now"
         try:
             cursor = driver.cursor()
-            cursor.execute(_BEGIN)
+            cursor.execute(_BEGIN, prepare=False)
             cursor.nextset()
             row = cursor.fetchone()
         except self.engine.dialect.loaded_dbapi.Error as error:
