@@ -1,5 +1,9 @@
 """Payments are found by words, ids and times; who keeps up with them asks for those that changed since."""
 
+import os
+
+from sqlalchemy import create_engine, text
+
 from kassa import Money
 from kassa.store.payment_search import Moments, PaymentSearch
 
@@ -47,3 +51,13 @@ def test_payments_are_found_by_what_their_ids_and_references_begin_with(shop: Sh
     assert found(shop, PaymentSearch(text="%")) == []
     assert found(shop, PaymentSearch(ids=(payment.id, "pay_none"))) == [payment.id]
     assert found(shop, PaymentSearch(session_ids=(payment.payment_session_id,))) == [payment.id]
+
+
+def test_a_payment_of_a_process_that_still_runs_the_release_before_is_loaded_and_moved(shop: Shop) -> None:
+    payment = shop.paid()
+    engine = create_engine(os.environ["SHOP_DATABASE"].replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE payments SET updated_at = NULL"))
+    engine.dispose()
+    assert shop.engine.retrieve_payment(payment.id).payment.updated_at == payment.created_at
+    assert shop.engine.capture_payment(payment.id).captured == payment.amount

@@ -152,7 +152,7 @@ class Payment(Record):
     created_at: datetime
     captured_at: datetime | None
     canceled_at: datetime | None
-    # Answers that an earlier release has kept lack it.
+    # Answers that an earlier release has kept lack it, and payments that it made.
     updated_at: datetime = Field(default_factory=_changed_last)
 
     @property

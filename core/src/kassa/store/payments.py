@@ -310,7 +310,10 @@ def _tell(connection: Connection, payment: Payment, name: str, now: datetime) ->
 
 
 def from_row(row: Any) -> Payment:
+    """As the engine has it; the row has the columns of the table."""
     currency = row.currency
+    # A process that still runs the release before does not set it.
+    changed = {} if row.updated_at is None else {"updated_at": row.updated_at}
     return Payment(
         id=row.id,
         store_id=row.store_id,
@@ -326,9 +329,9 @@ def from_row(row: Any) -> Payment:
         canceled=Money(row.canceled_minor, currency),
         returned=Money(row.returned_minor, currency),
         created_at=row.created_at,
-        updated_at=row.updated_at,
         captured_at=row.captured_at,
         canceled_at=row.canceled_at,
+        **changed,
     )
 
 

@@ -7,7 +7,7 @@ answer to COMMIT is lost, the server is asked what became of the transaction, by
 import random
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
@@ -155,8 +155,7 @@ class PostgresqlServer:
 
     def _begun(self, connection: Connection) -> str:
         """Begin a transaction on this connection; its id.  Raises _Lost."""
-        driver = connection.connection.dbapi_connection
-        assert driver is not None, "it was taken from the pool just now"
+        driver: Any = connection.connection.dbapi_connection
         try:
             cursor = driver.cursor()
             cursor.execute(_BEGIN, prepare=False)
