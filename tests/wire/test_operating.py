@@ -49,7 +49,8 @@ class Running:
         return httpx.get(self.told["metrics"], trust_env=False).text
 
     def records(self) -> list[dict[str, Any]]:
-        """The log so far."""
+        """The log so far; the line of a request is written once it is answered, so another one is asked first."""
+        self.client().get("/health")
         return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
 
 
@@ -94,7 +95,6 @@ def test_everything_that_one_request_causes_is_found_in_the_log_by_its_id(runnin
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     answer = running.client().get("/ready?q=private", headers={"x-request-id": "mine-1"})
     assert answer.headers["x-request-id"] == "mine-1"
-    running.client().get("/health")
     why, line = (record for record in running.records() if record.get("request_id") == "mine-1")
     assert (why["logger"], why["level"]) == ("kassa.http", "error")
     assert (line["logger"], line["method"], line["path"], line["status"]) == ("kassa.requests", "GET", "/ready", 503)
@@ -126,3 +126,25 @@ def test_no_secret_and_no_number_of_a_card_is_in_the_log_or_the_metrics(
     for canary in (secret, simulator.settings.api_key, simulator.settings.webhook_secret, CARD, CARD.replace(" ", "")):
         assert canary not in told
     assert publishable not in told
+
+
+def test_an_accident_is_answered_with_the_id_under_which_the_log_tells_of_it_and_quotes_nothing(
+    running: Running,
+) -> None:
+    with closing(sqlite3.connect(running.database, isolation_level=None)) as connection:
+        connection.execute("ALTER TABLE refund_reasons RENAME TO gone")
+    body = {"label": "a private word", "code": "private"}
+    answer = running.backend().post("/admin/refund-reasons", json=body, headers={"x-request-id": "mine-2"})
+    assert (answer.status_code, answer.json()["type"]) == (500, "unknown_error")
+    assert answer.headers["x-request-id"] == "mine-2"
+    why, line = (record for record in running.records() if record.get("request_id") == "mine-2")
+    assert (why["logger"], why["level"], line["status"]) == ("kassa.http", "error", 500)
+    log = running.log.read_text(encoding="utf-8")
+    assert "private" not in log and "Traceback" not in log
+
+
+def test_a_path_makes_no_lines_of_its_own_in_the_log(running: Running) -> None:
+    running.client().get("/store%0Akassa%3A all is well")
+    assert [record["path"] for record in running.records() if "all is well" in record.get("path", "")] == [
+        "/store\N{REPLACEMENT CHARACTER}kassa: all is well"
+    ]

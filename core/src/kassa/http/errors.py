@@ -119,7 +119,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(KassaSdkError, _sdk_error)
     app.add_exception_handler(RequestValidationError, _unexpected_request)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _accident)
 
 
 def response(status: int, type_: str, message: str, code: str | None = None) -> ExactResponse:
@@ -183,9 +182,10 @@ def _methods(request: Request) -> set[str]:
     return {method.upper() for path in matching for method in described[path]}
 
 
-async def _accident(request: Request, error: Exception) -> ExactResponse:
+def accident(error: Exception) -> ExactResponse:
+    """The answer where something went wrong that no table tells of; its kind is in the log."""
     # Not with its text: a driver's error may quote what was sent.
-    _log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
+    _log.error("an accident: %s", type(error).__name__)
     return response(
         500, "unknown_error", "something went wrong here; nothing is lost, ask again later", "unknown_error"
     )

@@ -9,6 +9,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
+from kassa.http import errors
+
 HEADER = "x-request-id"
 
 _log = logging.getLogger("kassa.requests")
@@ -32,22 +34,27 @@ class RequestLog:
             return
         given = Headers(scope=scope).get(HEADER, "")
         request_id = given if _ACCEPTED.fullmatch(given) else uuid7().hex
-        began, status = time.perf_counter(), 500
+        began, status, has_begun = time.perf_counter(), 500, False
         token = _current.set(request_id)
 
         async def answered(message: Message) -> None:
-            nonlocal status
+            nonlocal status, has_begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, has_begun = message["status"], True
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
         try:
             await self._app(scope, receive, answered)
+        except Exception as error:
+            # Here, and not outside, where a server would write the whole of it into the log.
+            if has_begun:
+                raise
+            await errors.accident(error)(scope, receive, answered)
         finally:
             said = {
                 "method": scope["method"],
-                "path": scope["path"],
+                "path": "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in scope["path"]),
                 "status": status,
                 "milliseconds": round(1000 * (time.perf_counter() - began), 1),
             }
