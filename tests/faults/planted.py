@@ -99,7 +99,7 @@ BUGS = (
         (
             Edit(
                 "settlement.py",
-                "        _refuse_another_try(world, connection, operation, payment)\n",
+                "        _refuse_another_try(settling, operation)\n",
                 "        pass\n",
             ),
         ),
@@ -294,17 +294,16 @@ BUGS = (
             Edit(
                 "settlement.py",
                 """\
-    world: World, connection: Connection, payment_id: str, plan: Plan, asked: ClientRequest | None
+    world: World, connection: Connection, payment_id: str, plan: _Plan, asked: ClientRequest | None
 """,
                 """\
-    world: World, connection: Connection, payment: Payment, plan: Plan, asked: ClientRequest | None
+    world: World, connection: Connection, payment: Payment, plan: _Plan, asked: ClientRequest | None
 """,
             ),
             Edit(
                 "settlement.py",
                 """\
-    found = payments.load(connection, world.store_id, payment_id)
-    collection = collections.lock(connection, world.store_id, found.payment_collection_id)
+    collection = collections.lock_of_payment(connection, world.store_id, payment_id)
 """,
                 """\
     collection = collections.lock(connection, world.store_id, payment.payment_collection_id)
@@ -313,9 +312,8 @@ BUGS = (
             Edit(
                 "settlement.py",
                 """\
-    session = collection.session(found.payment_session_id)
-    payment = collection.payment_of(session.id)
-    assert payment is not None, "it was found before the lock, and nothing deletes payments"
+    payment = collection.payment(payment_id)
+    session = collection.session(payment.payment_session_id)
 """,
                 """\
     session = collection.session(payment.payment_session_id)

@@ -258,6 +258,10 @@ class PaymentCollection(Record):
         """The session of this id, which is one of this collection's."""
         return next(session for session in self.sessions if session.id == session_id)
 
+    def payment(self, payment_id: str) -> Payment:
+        """The payment of this id, which is one of this collection's."""
+        return next(payment for payment in self.payments if payment.id == payment_id)
+
     def payment_of(self, session_id: str) -> Payment | None:
         """The payment that a session became, if it did."""
         return next((payment for payment in self.payments if payment.payment_session_id == session_id), None)

@@ -1,6 +1,6 @@
 """The verbs after the order: capture, refund, cancel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -10,31 +10,44 @@ from kassa.amounts import cancelable, capturable, refundable
 from kassa.errors import InvalidData, NotAllowed
 from kassa.idempotency import ClientRequest
 from kassa.model import Operation, OperationKind, Payment, PaymentSession
-from kassa.protocol import finish, raise_failure, refuse_hindered, still_processing
+from kassa.protocol import finish, raise_failure, refuse_hindered_by, still_processing
 from kassa.providers import ConfiguredProvider
 from kassa.store import collections, operations, payments, refund_reasons
 from kassa.transitions import OperationStatus
 from kassa.world import World
 from kassa_sdk import CancelRequest, CaptureRequest, Money, Portions, RefundRequest
 
-Plan = Callable[[Connection, Payment, PaymentSession, ConfiguredProvider], Operation]
+
+@dataclass(frozen=True, slots=True)
+class _Settling:
+    """A payment, locked, of which money is to be moved, and what is under way with it."""
+
+    world: World
+    connection: Connection
+    payment: Payment
+    session: PaymentSession
+    provider: ConfiguredProvider
+    under_way: Sequence[Operation]
+
+
+_Plan = Callable[[_Settling], Operation]
 
 
 def capture(world: World, payment_id: str, amount: Money | None, asked: ClientRequest | None = None) -> Payment:
     """Take money that is authorized: this amount, or all that is left."""
 
-    def plan(
-        connection: Connection, payment: Payment, session: PaymentSession, provider: ConfiguredProvider
-    ) -> Operation:
-        left = capturable(payment, provider.manifest.captures)
-        taken = _within(amount, left, "capture", payment, provider.manifest.captures, provider)
+    def plan(settling: _Settling) -> Operation:
+        payment, portions = settling.payment, settling.provider.manifest.captures
+        taken = _within(amount, capturable(payment, portions), "capture", portions, settling)
 
         def request(key: str) -> CaptureRequest:
-            return CaptureRequest(**intents.about(session, key), amount=taken, is_whole=taken == payment.amount)
+            return CaptureRequest(
+                **intents.about(settling.session, key), amount=taken, is_whole=taken == payment.amount
+            )
 
-        refuse_hindered(world, connection, session, OperationKind.CAPTURE)
-        payments.reserve_capture(connection, payment, taken)
-        return intents.intent(session, OperationKind.CAPTURE, request, world.clock(), amount=taken, payment=payment)
+        refuse_hindered_by(settling.under_way, OperationKind.CAPTURE, world.clock())
+        payments.reserve_capture(settling.connection, payment, taken)
+        return _intent(settling, OperationKind.CAPTURE, request, taken)
 
     return _settle(world, payment_id, plan, asked)
 
@@ -52,21 +65,17 @@ def refund(
 ) -> Payment:
     """Give captured money back: this amount, or all that is left."""
 
-    def plan(
-        connection: Connection, payment: Payment, session: PaymentSession, provider: ConfiguredProvider
-    ) -> Operation:
-        left = refundable(payment, provider.manifest.refunds)
-        label = _label(connection, world, why)
-        returned = _within(amount, left, "refund", payment, provider.manifest.refunds, provider)
+    def plan(settling: _Settling) -> Operation:
+        payment, portions = settling.payment, settling.provider.manifest.refunds
+        label = _label(settling.connection, world, why)
+        returned = _within(amount, refundable(payment, portions), "refund", portions, settling)
 
         def request(key: str) -> RefundRequest:
-            return RefundRequest(**intents.about(session, key), amount=returned, reason=why.note or label)
+            return RefundRequest(**intents.about(settling.session, key), amount=returned, reason=why.note or label)
 
-        refuse_hindered(world, connection, session, OperationKind.REFUND)
-        payments.reserve_refund(connection, payment, returned)
-        operation = intents.intent(
-            session, OperationKind.REFUND, request, world.clock(), amount=returned, payment=payment
-        )
+        refuse_hindered_by(settling.under_way, OperationKind.REFUND, world.clock())
+        payments.reserve_refund(settling.connection, payment, returned)
+        operation = _intent(settling, OperationKind.REFUND, request, returned)
         return operation.model_copy(update={"refund_reason_id": why.refund_reason_id})
 
     return _settle(world, payment_id, plan, asked)
@@ -81,26 +90,30 @@ def _label(connection: Connection, world: World, why: Why) -> str | None:
 def cancel(world: World, payment_id: str, asked: ClientRequest | None = None) -> Payment:
     """Give up what was not captured."""
 
-    def plan(
-        connection: Connection, payment: Payment, session: PaymentSession, provider: ConfiguredProvider
-    ) -> Operation:
+    def plan(settling: _Settling) -> Operation:
+        payment, provider = settling.payment, settling.provider
         if not provider.manifest.cancel:
             raise NotAllowed(f"{provider.id} cannot cancel a payment; capture it and refund it instead")
         if payment.capturing:
             raise NotAllowed(f"payment {payment.id} has {payment.capturing} of captures in doubt; settle them first")
-        refuse_hindered(world, connection, session, OperationKind.CANCEL)
+        refuse_hindered_by(settling.under_way, OperationKind.CANCEL, world.clock())
         if not cancelable(payment, provider.manifest.captures):
             raise NotAllowed(f"payment {payment.id} has nothing left to cancel; refund what was captured instead")
 
         def request(key: str) -> CancelRequest:
-            return CancelRequest(**intents.about(session, key))
+            return CancelRequest(**intents.about(settling.session, key))
 
-        return intents.intent(session, OperationKind.CANCEL, request, world.clock(), payment=payment)
+        return _intent(settling, OperationKind.CANCEL, request, None)
 
     return _settle(world, payment_id, plan, asked)
 
 
-def _settle(world: World, payment_id: str, plan: Plan, asked: ClientRequest | None) -> Payment:
+def _intent(settling: _Settling, kind: OperationKind, request: intents.RequestFor, amount: Money | None) -> Operation:
+    now = settling.world.clock()
+    return intents.intent(settling.session, kind, request, now, amount=amount, payment=settling.payment)
+
+
+def _settle(world: World, payment_id: str, plan: _Plan, asked: ClientRequest | None) -> Payment:
     """Commit the intent, call, commit the outcome.  Returns the payment; an amount that is pending stays reserved.
 
     What was asked before under the same key is only answered, as it was then.
@@ -117,31 +130,31 @@ def _settle(world: World, payment_id: str, plan: Plan, asked: ClientRequest | No
 
 
 def _planned(
-    world: World, connection: Connection, payment_id: str, plan: Plan, asked: ClientRequest | None
+    world: World, connection: Connection, payment_id: str, plan: _Plan, asked: ClientRequest | None
 ) -> Operation | Payment:
-    found = payments.load(connection, world.store_id, payment_id)
-    collection = collections.lock(connection, world.store_id, found.payment_collection_id)
+    collection = collections.lock_of_payment(connection, world.store_id, payment_id)
     answer = idempotency.repeated(connection, world.store_id, asked)
     if answer is not None:
         return _payment(answer)
-    session = collection.session(found.payment_session_id)
-    payment = collection.payment_of(session.id)
-    assert payment is not None, "it was found before the lock, and nothing deletes payments"
+    payment = collection.payment(payment_id)
+    session = collection.session(payment.payment_session_id)
+    under_way = operations.open_of_session(connection, session.store_id, session.id)
     provider = world.providers.find(payment.provider_id)
-    operation = plan(connection, payment, session, provider)
+    settling = _Settling(world, connection, payment, session, provider, under_way)
+    operation = plan(settling)
     if asked is None:
-        _refuse_another_try(world, connection, operation, payment)
+        _refuse_another_try(settling, operation)
     return idempotency.add(connection, operation, asked)
 
 
-def _refuse_another_try(world: World, connection: Connection, planned: Operation, payment: Payment) -> None:
+def _refuse_another_try(settling: _Settling, planned: Operation) -> None:
     """Raises StillProcessing where just this was asked for before, and nobody knows what came of it.
 
     Without a key nobody can tell another try from another wish; a wish that is meant has a key, or another amount.
     """
-    for other in operations.of_payment(connection, payment):
+    for other in settling.under_way:
         is_alike = (other.kind, other.amount) == (planned.kind, planned.amount)
-        if is_alike and intents.is_in_doubt(other, world.clock()):
+        if is_alike and intents.is_in_doubt(other, settling.world.clock()):
             raise still_processing(other)
 
 
@@ -150,15 +163,9 @@ def _payment(answer: Payment | str) -> Payment:
     return answer
 
 
-def _within(  # a refusal tells all of it
-    amount: Money | None,
-    left: Money,
-    verb: str,
-    payment: Payment,
-    portions: Portions,
-    provider: ConfiguredProvider,
-) -> Money:
+def _within(amount: Money | None, left: Money, verb: str, portions: Portions, settling: _Settling) -> Money:
     """The amount to move.  Raises InvalidData, NotAllowed."""
+    payment, provider = settling.payment, settling.provider
     if portions is Portions.NONE:
         raise NotAllowed(f"{provider.id} cannot {verb}; its manifest says so")
     wanted = left if amount is None else amount

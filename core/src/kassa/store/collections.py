@@ -20,16 +20,17 @@ _INSERT = insert(table)
 _OWN = (table.c.store_id == bindparam("store"), table.c.id == bindparam("key"))
 _LOAD = select(table).where(*_OWN)
 _LOCK = _LOAD.with_for_update()
-_LOCK_OF_SESSION = (
+_LOCK_OF_SESSION, _LOCK_OF_PAYMENT = (
     select(table)
     .where(
         table.c.store_id == bindparam("store"),
         table.c.id
-        == select(payment_sessions.c.payment_collection_id)
-        .where(payment_sessions.c.store_id == bindparam("store"), payment_sessions.c.id == bindparam("session"))
+        == select(inside.c.payment_collection_id)
+        .where(inside.c.store_id == bindparam("store"), inside.c.id == bindparam("key"))
         .scalar_subquery(),
     )
     .with_for_update(of=table)
+    for inside in (payment_sessions, payment_table)
 )
 _BY_CART = select(table).where(table.c.store_id == bindparam("store"), table.c.cart_id == bindparam("cart"))
 _BY_ORDER = select(table).where(table.c.store_id == bindparam("store"), table.c.order_id == bindparam("order")).limit(1)
@@ -107,9 +108,18 @@ def lock(connection: Connection, store_id: str, collection_id: str) -> PaymentCo
 def lock_of_session(connection: Connection, store_id: str, session_id: str) -> PaymentCollection:
     """Lock the collection of a session, and load it.  Raises InvalidData, NotFound."""
     require_kind(Kind.PAYMENT_SESSION, session_id, "payment_session_id")
-    row = connection.execute(_LOCK_OF_SESSION, {"store": store_id, "session": session_id}).first()
+    row = connection.execute(_LOCK_OF_SESSION, {"store": store_id, "key": session_id}).first()
     if row is None:
         raise NotFound(f"there is no payment session {session_id} in this store")
+    return _collection(connection, row)
+
+
+def lock_of_payment(connection: Connection, store_id: str, payment_id: str) -> PaymentCollection:
+    """Lock the collection of a payment, and load it.  Raises InvalidData, NotFound."""
+    require_kind(Kind.PAYMENT, payment_id, "payment_id")
+    row = connection.execute(_LOCK_OF_PAYMENT, {"store": store_id, "key": payment_id}).first()
+    if row is None:
+        raise NotFound(f"there is no payment {payment_id} in this store")
     return _collection(connection, row)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, Update, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, Update, bindparam, insert, select, union_all, update
 
 from kassa.errors import Conflict, NotFound
 from kassa.ids import Kind, new_id, require_kind
@@ -48,7 +48,14 @@ _REFUNDS = (
     .where(refunds.c.store_id == bindparam("store"), refunds.c.payment_id == bindparam("payment"))
     .order_by(refunds.c.id)
 )
-
+_BOOKED = union_all(
+    *(
+        select(movements.c.provider_reference, movements.c.operation_id).where(
+            movements.c.store_id == bindparam("store"), movements.c.payment_id == bindparam("payment")
+        )
+        for movements in (captures, refunds)
+    )
+)
 _CAPTURES_OF, _REFUNDS_OF = (
     select(movements).where(movements.c.payment_id.in_(bindparam("payments", expanding=True))).order_by(movements.c.id)
     for movements in (captures, refunds)
@@ -176,9 +183,8 @@ def of_session(connection: Connection, store_id: str, session_id: str) -> Paymen
 
 def booked(connection: Connection, payment: Payment) -> dict[str, str | None]:
     """The captures and refunds of a payment by the provider's reference: which operation made each (None: elsewhere)."""
-    known = ledger(connection, payment)
-    captures = {capture.provider_reference: capture.operation_id for capture in known.captures}
-    return captures | {refund.provider_reference: refund.operation_id for refund in known.refunds}
+    rows = connection.execute(_BOOKED, {"store": payment.store_id, "payment": payment.id})
+    return {row.provider_reference: row.operation_id for row in rows}
 
 
 def find_by_reference(connection: Connection, store_id: str, provider_id: str, reference: str) -> Payment | None:
