@@ -1,9 +1,11 @@
 """What operators look at: calls to providers are counted and traced, what waits is told; watching changes nothing."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -14,6 +16,7 @@ from prometheus_client import generate_latest
 import kassa
 from kassa import PaymentDeclined, StillProcessing
 from kassa.config import parse
+from kassa.http import create_app
 from kassa.metrics import Metrics
 from kassa.opening import assemble
 from kassa.tracing import Traces
@@ -108,6 +111,23 @@ def test_every_call_is_a_span_inside_of_the_span_of_who_asks(
     told = {name: call.attributes[f"kassa.{name}"] for name in ("provider", "hook", "region", "outcome")}
     assert told == {"provider": CARDS, "hook": "authorize", "region": "eu", "outcome": "declined"}
     assert call.attributes["kassa.payment_session"] == session.id
+
+
+def test_a_request_makes_no_span_that_quotes_it(
+    configured: str, simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+
+    async def ask(shop: Shop) -> int:
+        transport = httpx.ASGITransport(create_app(shop.engine))
+        async with httpx.AsyncClient(transport=transport, base_url="http://kassa.test") as client:
+            return (await client.get("/admin/payments", params={"q": "private"})).status_code
+
+    with watched(configured, simulator) as shop:
+        assert asyncio.run(ask(shop)) == 401
+    assert spans_of(exporter) == ()
 
 
 class Broken:

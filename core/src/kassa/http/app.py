@@ -12,7 +12,13 @@ from kassa.http.request_log import RequestLog
 
 def create_app(engine: Engine) -> FastAPI:
     """An ASGI application that answers for every store of this engine; serve it, or mount it in one of your own."""
-    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        # Where FastAPI has some of its own: its spans have the query, its logs what an accident quotes.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
     app.state.engine = engine
     app.state.tries = Tries()
     app.add_middleware(BodyLimit)
