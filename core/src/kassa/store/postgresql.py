@@ -33,6 +33,9 @@ ASK_SECONDS = 10.0
 
 ASK_PAUSE_SECONDS = 0.1
 
+CONNECTIONS = 15
+"""How many a process has at most, and keeps: to open one costs as much as a whole payment."""
+
 LIMITS = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "30000"}
 """What libpq does not limit by itself: a server that went away without a word would be waited for, for many minutes."""
 
@@ -62,6 +65,8 @@ class PostgresqlServer:
                 limited,
                 hide_parameters=True,
                 isolation_level="AUTOCOMMIT",
+                pool_size=CONNECTIONS,
+                max_overflow=0,
                 connect_args={"cursor_factory": LazyCursor},
             )
         except (ModuleNotFoundError, NoSuchModuleError):
