@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 
 from kassa import errors
 from kassa.http.exact import ExactResponse
+from kassa.http.mounting import path_within
 from kassa_sdk import KassaSdkError
 
 RETRY_AFTER_SECONDS = 5
@@ -178,7 +179,7 @@ async def _http_error(request: Request, error: Exception) -> ExactResponse:
 
 def _methods(request: Request) -> set[str]:
     described: dict[str, dict[str, object]] = request.app.openapi()["paths"]
-    matching = [path for path in described if compile_path(path)[0].match(request.scope["path"])]
+    matching = [path for path in described if compile_path(path)[0].match(path_within(request.scope))]
     return {method.upper() for path in matching for method in described[path]}
 
 

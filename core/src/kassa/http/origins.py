@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from kassa.engine import Engine
 from kassa.errors import InvalidData
 from kassa.http.access import PUBLISHABLE_KEY_HEADER
+from kassa.http.mounting import path_within
 
 _STORE = "/store/"
 
@@ -24,7 +25,7 @@ class StorefrontOrigins(CORSMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI wants it."""
-        if scope["type"] == "http" and scope["path"].startswith(_STORE):
+        if scope["type"] == "http" and path_within(scope).startswith(_STORE):
             await super().__call__(scope, receive, send)
         else:
             await self.app(scope, receive, send)

@@ -54,12 +54,18 @@ class RequestLog:
         finally:
             said = {
                 "method": scope["method"],
-                "path": "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in scope["path"]),
+                "path": _on_one_line(scope["path"]),
                 "status": status,
                 "milliseconds": round(1000 * (time.perf_counter() - began), 1),
             }
             _log.info("%(method)s %(path)s: %(status)s in %(milliseconds)s ms", said, extra=said)
             _current.reset(token)
+
+
+def _on_one_line(path: str) -> str:
+    if path.isprintable():
+        return path
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in path)
 
 
 def noting_request(record: logging.LogRecord) -> bool:
