@@ -258,3 +258,9 @@ def test_money_cannot_be_changed() -> None:
 )
 def test_exponents_are_those_of_iso_4217(currency: str, exponent: int) -> None:
     assert exponent_of(currency) == exponent
+
+
+@pytest.mark.parametrize("amount", ["1E+600000000", "-1E+41", "1E-600000000"])
+def test_an_amount_that_would_fill_the_memory_is_refused_before_it_is_written_out(amount: str) -> None:
+    with pytest.raises(MoneyError, match="expected at most 40 digits"):
+        Money.parse(Decimal(amount), "EUR")

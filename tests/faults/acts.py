@@ -92,6 +92,15 @@ def create_cart_keyed(stage: Stage, _: Things) -> object:
     return stage.engine.create_cart("eu", [item], idempotency_key="cart-1")
 
 
+def create_catalogue_cart(stage: Stage, _: Things) -> object:
+    return stage.engine.create_catalogue_cart("eu", [Wanted(variant_id="tea", quantity=1)])
+
+
+def create_catalogue_cart_keyed(stage: Stage, _: Things) -> object:
+    wanted = [Wanted(variant_id="tea", quantity=1)]
+    return stage.engine.create_catalogue_cart("eu", wanted, idempotency_key="cart-1")
+
+
 def initiate_keyed(stage: Stage, things: Things) -> object:
     return stage.engine.create_payment_session(
         things["collection"], stage.provider_id, stage.data("approve"), idempotency_key="session-1"

@@ -8,6 +8,7 @@ from acts import Act, eur, initiate, plan_sessions, receive
 from stage import Stage, Things
 
 from kassa import KassaError, Money, NewItem
+from kassa.carts import Wanted
 from kassa_simulator.control import NoticeSelection
 from kassa_simulator.server.faults import Fault
 
@@ -29,6 +30,10 @@ def nothing(_: Stage) -> Things:
 
 def a_cart(stage: Stage) -> Things:
     return stage.cart()
+
+
+def a_cart_of_the_catalogue(stage: Stage) -> Things:
+    return {"cart": stage.engine.create_catalogue_cart("eu", [Wanted(variant_id="tea", quantity=1)]).id}
 
 
 def a_collection(stage: Stage) -> Things:

@@ -21,6 +21,8 @@ from acts import (
     complete,
     create_cart,
     create_cart_keyed,
+    create_catalogue_cart,
+    create_catalogue_cart_keyed,
     create_collection,
     create_custom_collection,
     create_publishable_key,
@@ -58,6 +60,7 @@ from beginnings import (
     a_capture,
     a_capture_elsewhere,
     a_cart,
+    a_cart_of_the_catalogue,
     a_case,
     a_collection,
     a_compared_payment,
@@ -124,7 +127,6 @@ READS = frozenset(
         "list_reconciliations",
         "list_refund_reasons",
         "payment_collection_of_order",
-        "price_variants",
         "provider_health",
         "recognize_api_key",
         "refund_reasons_of",
@@ -341,6 +343,16 @@ scenario("close a case", a_case, close_case, "close_case")
 scenario("capture with a key", a_payment(), capture_keyed, _CAPTURE, hook="capture")
 scenario("refund with a key", a_capture(), refund_keyed, _REFUND, hook="refund")
 scenario("cancel with a key", a_payment(), cancel_keyed, _CANCEL, hook="cancel")
+scenario(
+    "create a cart of the catalogue", nothing, create_catalogue_cart, "create_catalogue_cart", providers=_NO_PROVIDER
+)
+scenario(
+    "create a cart of the catalogue with a key",
+    nothing,
+    create_catalogue_cart_keyed,
+    "create_catalogue_cart",
+    providers=_NO_PROVIDER,
+)
 scenario("create a cart with a key", nothing, create_cart_keyed, "create_cart", providers=_NO_PROVIDER)
 scenario("initiate with a key", a_collection, initiate_keyed, _CREATE_SESSION, hook="initiate")
 scenario("switch a provider off", nothing, switch_off, "switch_provider_off", providers=_NO_PROVIDER)
@@ -352,8 +364,8 @@ scenario("tell a subscriber", a_story_to_tell, work, _WORK, providers=_NO_PROVID
 scenario(
     "tell a subscriber again", a_told_story, replay_delivery, "replay_delivery", providers=_NO_PROVIDER, tells=True
 )
-scenario("add to a cart", a_cart, add_to_cart, "add_to_cart", providers=_NO_PROVIDER)
-scenario("have more of one line", a_cart, set_quantity, "set_cart_quantity", providers=_NO_PROVIDER)
+scenario("add to a cart", a_cart_of_the_catalogue, add_to_cart, "add_to_cart", providers=_NO_PROVIDER)
+scenario("have more of one line", a_cart_of_the_catalogue, set_quantity, "set_cart_quantity", providers=_NO_PROVIDER)
 scenario("note who buys", a_collection, update_cart, "update_cart", providers=_NO_PROVIDER)
 scenario("create a publishable key", nothing, create_publishable_key, "create_publishable_key", providers=_NO_PROVIDER)
 scenario("create a secret key", nothing, create_secret_key, "create_secret_key", providers=_NO_PROVIDER)

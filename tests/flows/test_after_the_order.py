@@ -109,3 +109,13 @@ def test_what_is_given_up_cannot_be_paid_any_more(shop: Shop) -> None:
         shop.engine.create_payment_session(debt.id, CARDS)
     with pytest.raises(NotAllowed, match="was deleted; create another one"):
         shop.engine.mark_as_paid(debt.id, CASH)
+
+
+def test_cash_is_not_taken_from_the_card_that_somebody_else_has_authorized(shop: Shop) -> None:
+    order_id, _ = ordered(shop)
+    debt = shop.engine.create_payment_collection_for_order(order_id, eur("12.50"))
+    session = shop.engine.create_payment_session(debt.id, CARDS)
+    shop.engine.authorize_payment_session(session.id)
+    with pytest.raises(NotAllowed, match="is authorized with pp_simulator_cards; capture that, or give it up first"):
+        shop.engine.mark_as_paid(debt.id, CASH)
+    assert shop.books(session, "captured") == []

@@ -1,9 +1,17 @@
 """Sessions: one live one a collection; changing one's mind never leaves two that can be paid."""
 
+from contextlib import closing
+
 import pytest
 
-from kassa import Conflict, Money, NewItem, NotAllowed, OrderPlaced
+from kassa import Conflict, KeyReused, Money, NewItem, NotAllowed, OrderPlaced
+from kassa.carts import CartChanges
+from kassa.config import parse
+from kassa.model import PaymentSession
+from kassa.opening import assemble
 from kassa.transitions import OperationStatus, SessionStatus
+from kassa_sdk import Address, Shopper
+from kassa_simulator.process import SimulatorProcess
 
 from ..conftest import CARDS, CASH, Shop
 
@@ -123,3 +131,50 @@ def test_the_data_that_the_provider_returns_is_for_the_storefront(shop: Shop) ->
     session = shop.session(shop.cart())
     assert session.data["payment_id"] == session.provider_reference
     assert session.provider_id == CARDS
+
+
+RULE = """
+[[regions.eu.rules]]
+provider = "cards"
+countries = ["DE"]
+reason = "Cards from Germany only"
+"""
+
+
+def test_a_session_is_authorized_for_who_is_in_its_cart_then_or_not_at_all(
+    configured: str, simulator: SimulatorProcess
+) -> None:
+    rules = configured.replace("[regions.jp]", RULE + "\n[regions.jp]")
+    with closing(assemble(parse(rules))) as engine:
+        shop = Shop(engine, simulator)
+        cart = engine.update_cart(shop.cart().id, CartChanges(shipping_address=Address(country_code="DE")))
+        session = shop.session(cart)
+        engine.update_cart(cart.id, CartChanges(shipping_address=Address(country_code="FR")))
+        with pytest.raises(NotAllowed, match="is not offered here: Cards from Germany only"):
+            engine.complete_cart(cart.id)
+        assert shop.books(session, "authorized") == []
+        there = Address(country_code="DE", city="Bremen")
+        engine.update_cart(cart.id, CartChanges(shipping_address=there))
+        assert isinstance(engine.complete_cart(cart.id), OrderPlaced)
+        assert engine.retrieve_payment_session(session.id).shopper.shipping_address == there
+        sent = engine.list_operations(session.payment_collection_id)[-1]
+        assert "Bremen" in sent.request
+
+
+def test_a_session_leads_back_to_where_it_says_and_its_cart_is_not_asked(shop: Shop) -> None:
+    cart = shop.cart()
+    collection = shop.collection_of(cart)
+
+    def leading_to(url: str, key: str) -> PaymentSession:
+        who = Shopper(return_url=url)
+        return shop.engine.create_payment_session(collection.id, CARDS, {}, who, idempotency_key=key)
+
+    first = leading_to("https://shop.example/a", "key-1")
+    assert first.shopper.return_url == "https://shop.example/a"
+    with pytest.raises(KeyReused):
+        leading_to("https://shop.example/b", "key-1")
+    assert shop.engine.retrieve_payment_session(first.id).shopper.return_url == "https://shop.example/a"
+    other = leading_to("https://shop.example/b", "key-2")
+    assert (other.id == first.id, other.shopper.return_url) == (False, "https://shop.example/b")
+    shop.engine.complete_cart(cart.id)
+    assert leading_to("https://shop.example/b", "key-2").id == other.id

@@ -1,6 +1,7 @@
 """Nobody tries out cards: sessions, completions and declines are limited for each cart and each address."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -46,6 +47,40 @@ def session(storefront: httpx.Client, collection_id: str, scenario: str, **heade
 def complete(storefront: httpx.Client, cart_id: str, **headers: str) -> httpx.Response:
     """What completing answers."""
     return storefront.post(f"/store/carts/{cart_id}/complete", headers=headers)
+
+
+def test_declines_count_for_a_cart_whichever_way_they_come(simulator: SimulatorProcess, tmp_path: Path) -> None:
+    with limited(tmp_path, simulator, 'declines_per_cart = "3 per hour"') as storefront:
+        cart_id, collection_id = cart(storefront)
+        answers = []
+        for _ in range(4):
+            session(storefront, collection_id, "challenge")
+            waiting = complete(storefront, cart_id)
+            if waiting.status_code == 429:
+                answers.append(429)
+                break
+            (paying,) = waiting.json()["cart"]["payment_collection"]["payment_sessions"]
+            simulator.control.answer_challenge(paying["data"]["action"]["parameters"]["payment_id"], "decline")
+            answers.append(storefront.post(f"/store/payment-sessions/{paying['id']}/action", json={}).status_code)
+        assert answers == [422, 422, 422, 429]
+
+
+def test_many_tries_at_once_are_no_more_than_many_after_each_other(simulator: SimulatorProcess, tmp_path: Path) -> None:
+    with limited(tmp_path, simulator, 'declines_per_address = "5 per hour"') as storefront:
+        carts = [cart(storefront) for _ in range(12)]
+        for _, collection_id in carts:
+            session(storefront, collection_id, "decline").raise_for_status()
+        with ThreadPoolExecutor(len(carts)) as pool:
+            answers = [each.status_code for each in pool.map(lambda each: complete(storefront, each[0]), carts)]
+        assert sorted(answers) == [200] * 5 + [429] * 7
+
+
+def test_what_is_not_declined_does_not_count(simulator: SimulatorProcess, tmp_path: Path) -> None:
+    with limited(tmp_path, simulator, 'declines_per_address = "1 per hour"') as storefront:
+        for _ in range(3):
+            cart_id, collection_id = cart(storefront)
+            session(storefront, collection_id, "approve").raise_for_status()
+            assert complete(storefront, cart_id).json()["type"] == "order"
 
 
 def test_after_too_many_declines_a_cart_is_not_asked_for_at_the_provider(

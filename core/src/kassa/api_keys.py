@@ -7,7 +7,7 @@ its scopes say.  A secret is shown once, and only its hash is kept: of 256 rando
 import hashlib
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
@@ -28,7 +28,7 @@ class IssuedKey:
     """A key that was just made, with what the client sends: nobody can read ``token`` again if it is secret."""
 
     key: ApiKey
-    token: str
+    token: str = field(repr=False)
 
 
 def issue(world: World, kind: ApiKeyKind, title: str, scopes: Iterable[Scope] = ()) -> IssuedKey:

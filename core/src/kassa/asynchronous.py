@@ -41,7 +41,7 @@ class AsyncEngine:
     revoke_api_key = _on_a_thread(Engine.revoke_api_key)
     recognize_api_key = _on_a_thread(Engine.recognize_api_key)
     create_cart = _on_a_thread(Engine.create_cart)
-    price_variants = _on_a_thread(Engine.price_variants)
+    create_catalogue_cart = _on_a_thread(Engine.create_catalogue_cart)
     replace_cart_items = _on_a_thread(Engine.replace_cart_items)
     add_to_cart = _on_a_thread(Engine.add_to_cart)
     set_cart_quantity = _on_a_thread(Engine.set_cart_quantity)

@@ -10,7 +10,7 @@ from kassa.errors import Conflict, NotAllowed
 from kassa.model import Operation, OperationKind, PaymentCollection, PaymentSession
 from kassa.payment_collections import refuse_completed
 from kassa.protocol import finish, raise_failure, refuse_hindered_by, still_processing
-from kassa.sessions import load
+from kassa.sessions import load, told_of
 from kassa.store import collections, operations, sessions
 from kassa.transitions import OperationStatus, SessionStatus
 from kassa.world import World
@@ -56,7 +56,11 @@ def _plan(world: World, connection: Connection, session_id: str, answer: JsonObj
         return _plan_answer(world, connection, session, waiting, answer or {})
     if answer is not None:
         raise NotAllowed(f"payment session {session.id} does not wait for an action; it is {session.status.value}")
-    _refuse_another_amount(world, connection, session, collection)
+    owed = collection.amount
+    if collection.cart_id is not None:
+        cart = world.cart(collection.cart_id, connection)
+        owed, session = cart.total, told_of(world, connection, session, cart.shopper)
+    _refuse_another_amount(session, collection, owed)
     refuse_hindered_by(under_way, OperationKind.AUTHORIZE, world.clock())
     return _begin(world, connection, session)
 
@@ -76,13 +80,8 @@ def _begin(world: World, connection: Connection, session: PaymentSession) -> Ope
     return operation
 
 
-def _refuse_another_amount(
-    world: World, connection: Connection, session: PaymentSession, collection: PaymentCollection
-) -> None:
+def _refuse_another_amount(session: PaymentSession, collection: PaymentCollection, owed: Money) -> None:
     """Nothing is authorized but what the cart comes to at this moment."""
-    owed = collection.amount
-    if collection.cart_id is not None:
-        owed = world.cart(collection.cart_id, connection).total
     planned = Money.total((each.amount for each in collection.live_sessions), collection.amount.currency)
     if planned == owed:
         return

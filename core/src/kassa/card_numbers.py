@@ -1,9 +1,12 @@
 """The numbers of cards: kassa takes none, keeps none, and shows none.  Pure."""
 
 import re
+from collections.abc import Sequence
 from functools import partial
 
 _DIGITS_AND_GAPS = re.compile(r"[0-9]+(?:[ -]+[0-9]+)*")
+_STANDING_ALONE = re.compile(rf"(?<![0-9A-Za-z_]){_DIGITS_AND_GAPS.pattern}(?![0-9A-Za-z_])")
+"""Not within an id."""
 _GROUP = re.compile(r"[0-9]+")
 _FEWEST_DIGITS, _MOST_DIGITS = 13, 19
 
@@ -31,7 +34,10 @@ def is_one(text: str) -> bool:
 
 def holds_one(text: str) -> bool:
     """Whether the number of a card stands somewhere in this text."""
-    return any(is_one(found) for found in _DIGITS_AND_GAPS.findall(text))
+    runs = (_GROUP.findall(found) for found in _STANDING_ALONE.findall(text))
+    return any(
+        _begins_with_one(groups[first : first + _MOST_DIGITS]) for groups in runs for first in range(len(groups))
+    )
 
 
 def masked(text: str, mask: str) -> str:
@@ -43,20 +49,31 @@ def _without_cards(found: re.Match[str], mask: str) -> str:
     """Digits with gaps between them: an expiry date or an amount may stand right beside the number of a card."""
     text, kept, start = found.group(), [], 0
     groups = list(_GROUP.finditer(text))
-    while groups:
-        end = _end_of_card(groups)
+    for first, group in enumerate(groups):
+        end = None if group.start() < start else _end_of_card(groups[first : first + _MOST_DIGITS])
         if end is not None:
-            kept += [text[start : groups[0].start()], mask]
+            kept += [text[start : group.start()], mask]
             start = end
-        groups = [group for group in groups[1:] if group.start() >= start]
     return "".join([*kept, text[start:]])
 
 
-def _end_of_card(groups: list[re.Match[str]]) -> int | None:
+def _begins_with_one(groups: Sequence[str]) -> bool:
+    """Whether the first of these groups of digits, with some of the next, is the number of a card."""
+    digits = ""
+    for group in groups:
+        digits += group
+        if len(digits) > _MOST_DIGITS:
+            return False
+        if is_one(digits):
+            return True
+    return False
+
+
+def _end_of_card(groups: Sequence[re.Match[str]]) -> int | None:
     """Where a card's number ends that begins with the first of these groups."""
     digits = ""
     end = None
-    for group in groups[:_MOST_DIGITS]:
+    for group in groups:
         digits += group.group()
         if len(digits) > _MOST_DIGITS:
             break

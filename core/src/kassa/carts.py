@@ -57,17 +57,17 @@ def required(connection: Connection, store_id: str, cart_id: str, *, for_update:
     return cart
 
 
-def create(  # what a cart is made of
-    connection: Connection,
+def empty(  # what a cart is made of
     store_id: str,
     region: Region,
-    items: Sequence[NewItem],
     shopper: Shopper,
     metadata: JsonObject,
     now: datetime,
+    *,
+    is_of_catalogue: bool = False,
 ) -> Cart:
-    """Store a new cart.  Raises InvalidData for a price in another currency than the region's, or below zero."""
-    empty = Cart(
+    """A new cart without lines."""
+    return Cart(
         id=new_id(Kind.CART),
         store_id=store_id,
         region_id=region.id,
@@ -75,18 +75,23 @@ def create(  # what a cart is made of
         shopper=shopper,
         items=(),
         metadata=metadata,
+        is_of_catalogue=is_of_catalogue,
         order_id=None,
         created_at=now,
         updated_at=now,
         completed_at=None,
     )
-    cart = with_items(empty, items)
+
+
+def create(connection: Connection, new: Cart, items: Sequence[NewItem]) -> Cart:
+    """Store a new cart.  Raises InvalidData for a price in another currency than the region's, or below zero."""
+    cart = with_items(new, items)
     carts.add(connection, cart)
     return cart
 
 
 def change(connection: Connection, store_id: str, cart_id: str, now: datetime, changed: Callable[[Cart], Cart]) -> Cart:
-    """Change a cart.  Raises NotAllowed once it is ordered, or for another total while a payment for it is under way."""
+    """Change a cart.  Raises NotAllowed once it is ordered, or, for all but its metadata, while it is being paid."""
     require_kind(Kind.CART, cart_id, "cart_id")
     collection = collections.find_by_cart(connection, store_id, cart_id)
     if collection is not None:
@@ -96,7 +101,9 @@ def change(connection: Connection, store_id: str, cart_id: str, now: datetime, c
     if before.order_id is not None:
         raise NotAllowed(f"cart {before.id} is ordered already ({before.order_id}); create another cart")
     after = changed(before).model_copy(update={"updated_at": now})
-    if collection is not None and (after.items, after.region_id) != (before.items, before.region_id):
+    # The provider was told of all of this, and the order is to be what it has agreed to.
+    is_other = any(getattr(after, name) != getattr(before, name) for name in ("items", "region_id", "shopper"))
+    if collection is not None and is_other:
         _refuse_being_paid(connection, collection)
     carts.save(connection, after)
     return after
@@ -106,6 +113,12 @@ def with_items(cart: Cart, items: Sequence[NewItem]) -> Cart:
     """The cart with just these lines.  Raises InvalidData."""
     currency = cart.total.currency
     return _with_lines(cart, [_line(item, f"items[{index}]", currency) for index, item in enumerate(items)])
+
+
+def require_of_catalogue(cart: Cart) -> None:
+    """Raises NotAllowed for a cart whose lines and prices are the shop's."""
+    if not cart.is_of_catalogue:
+        raise NotAllowed(f"the shop has filled cart {cart.id}, and nobody else changes what is in it, or its region")
 
 
 def with_one_more(cart: Cart, item: NewItem) -> Cart:
@@ -144,14 +157,9 @@ def with_changes(cart: Cart, changes: CartChanges) -> Cart:
 
 
 def in_region(cart: Cart, region_id: str, currency: str, priced: Callable[[str, Wanted, str], NewItem]) -> Cart:
-    """The cart in another region, at the prices there.  Raises InvalidData for what is not sold there."""
-    wanted = [
-        Wanted(variant_id=line.variant_id, quantity=line.quantity) for line in cart.items if line.variant_id is not None
-    ]
-    if len(wanted) != len(cart.items):
-        raise NotAllowed(
-            f"cart {cart.id} has lines that the shop priced itself; create another cart in region {region_id}"
-        )
+    """The cart in another region, at the prices there.  Raises NotAllowed, InvalidData for what is not sold there."""
+    require_of_catalogue(cart)
+    wanted = [Wanted(variant_id=line.variant_id or "", quantity=line.quantity) for line in cart.items]
     moved = cart.model_copy(update={"region_id": region_id, "total": Money.zero(currency)})
     return with_items(moved, [priced("region_id", each, currency) for each in wanted])
 

@@ -246,9 +246,10 @@ class Engine:
     ) -> Cart:
         """Create a cart in a region; prices are in the region's currency, and come from the shop's side.
 
-        ``metadata`` is the shop's own: it is kept, and never looked into.
+        Its lines are the shop's from then on: ``replace_cart_items``.  ``metadata`` is the shop's own: it is kept, and never
+        looked into.
         """
-        world, who, noted = self._world, shopper or Shopper(), arguments.json_object("metadata", metadata)
+        world, who, noted = self._world, arguments.shopper(shopper), arguments.json_object("metadata", metadata)
         embedded_carts.of(world.carts)
         asked = idempotency.client_request(
             idempotency_key, "create_cart", region_id=region_id, items=tuple(items), shopper=who, metadata=noted or None
@@ -256,7 +257,39 @@ class Engine:
 
         def create(connection: Connection) -> Cart:
             region = world.region(region_id)
-            return carts.create(connection, world.store_id, region, items, who, noted, world.clock())
+            return carts.create(connection, carts.empty(world.store_id, region, who, noted, world.clock()), items)
+
+        return idempotency.create_once(world, asked, create, carts.required)
+
+    def create_catalogue_cart(
+        self,
+        region_id: str,
+        wanted: Sequence[carts.Wanted] = (),
+        shopper: Shopper | None = None,
+        metadata: JsonObject | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Cart:
+        """Create a cart that a shopper fills, at the prices of the catalogue; with ``metadata`` as in ``create_cart``."""
+        world, who, noted = self._world, arguments.shopper(shopper), arguments.json_object("metadata", metadata)
+        shelf = embedded_carts.of(world.carts)
+        # Without prices: the same wish gets the same cart, also where they have changed since.
+        asked = idempotency.client_request(
+            idempotency_key,
+            "create_catalogue_cart",
+            region_id=region_id,
+            wanted=tuple(wanted),
+            shopper=who,
+            metadata=noted or None,
+        )
+
+        def create(connection: Connection) -> Cart:
+            region = world.region(region_id)
+            items = [
+                shelf.priced(f"items[{index}].variant_id", each, region.currency) for index, each in enumerate(wanted)
+            ]
+            new = carts.empty(world.store_id, region, who, noted, world.clock(), is_of_catalogue=True)
+            return carts.create(connection, new, items)
 
         return idempotency.create_once(world, asked, create, carts.required)
 
@@ -265,34 +298,43 @@ class Engine:
         """What shoppers may put into carts of kassa's own, by the ids of the variants."""
         return embedded_carts.of(self._world.carts).variants
 
-    def price_variants(self, region_id: str, wanted: Sequence[carts.Wanted]) -> tuple[carts.NewItem, ...]:
-        """Lines for a cart of this region, at the prices of the catalogue."""
-        world = self._world
-        shelf, currency = embedded_carts.of(world.carts), world.region(region_id).currency
-        return tuple(shelf.priced(f"items[{index}].variant_id", each, currency) for index, each in enumerate(wanted))
-
     def replace_cart_items(self, cart_id: str, items: Sequence[carts.NewItem]) -> Cart:
-        """Give a cart other items; refused once it is ordered, or while a payment for it is under way."""
-        return self._change_cart(cart_id, lambda cart: carts.with_items(cart, items))
-
-    def add_to_cart(self, cart_id: str, wanted: carts.Wanted) -> Cart:
-        """Put so many more of a variant into a cart, at the catalogue's price; refused as ``replace_cart_items``."""
-        shelf = embedded_carts.of(self._world.carts)
+        """Give a cart other items, the shop's; refused once it is ordered, or while a payment for it is under way."""
         return self._change_cart(
-            cart_id, lambda cart: carts.with_one_more(cart, shelf.priced("variant_id", wanted, cart.total.currency))
+            cart_id, lambda cart: carts.with_items(cart, items).model_copy(update={"is_of_catalogue": False})
         )
 
+    def add_to_cart(self, cart_id: str, wanted: carts.Wanted) -> Cart:
+        """Put so many more of a variant into a cart of the catalogue, at its price; refused as ``replace_cart_items``."""
+        shelf = embedded_carts.of(self._world.carts)
+
+        def changed(cart: Cart) -> Cart:
+            carts.require_of_catalogue(cart)
+            return carts.with_one_more(cart, shelf.priced("variant_id", wanted, cart.total.currency))
+
+        return self._change_cart(cart_id, changed)
+
     def set_cart_quantity(self, cart_id: str, line_item_id: str, quantity: int) -> Cart:
-        """Have so many of one line in a cart, 0 for none of it; refused as ``replace_cart_items``."""
-        return self._change_cart(cart_id, lambda cart: carts.with_quantity(cart, line_item_id, quantity))
+        """Have so many of one line in a cart of the catalogue, 0 for none of it; refused as ``replace_cart_items``."""
+
+        def changed(cart: Cart) -> Cart:
+            carts.require_of_catalogue(cart)
+            return carts.with_quantity(cart, line_item_id, quantity)
+
+        return self._change_cart(cart_id, changed)
 
     def update_cart(self, cart_id: str, changes: carts.CartChanges) -> Cart:
-        """Note who buys, and where; another region is refused as ``replace_cart_items``."""
+        """Note who buys, and where; but for ``metadata``, refused as ``replace_cart_items``.
+
+        Another region prices a cart of the catalogue anew, and is refused for others.
+        """
         world = self._world
+        arguments.json_object("metadata", changes.metadata)
         region = world.region(changes.region_id) if "region_id" in changes.model_fields_set else None
 
         def changed(cart: Cart) -> Cart:
             known = carts.with_changes(cart, changes)
+            arguments.shopper(known.shopper)
             if region is None or region.id == cart.region_id:
                 return known
             return carts.in_region(known, region.id, region.currency, embedded_carts.of(world.carts).priced)
@@ -395,13 +437,14 @@ class Engine:
     ) -> PaymentSession:
         """Create the collection's session with a provider of its region, and prepare it at the provider.
 
-        ``data`` goes to the provider's ``initiate`` as it is; ``shopper`` is for collections without a cart.  The same
+        ``data`` goes to the provider's ``initiate`` as it is; ``shopper`` is for collections without a cart, but for its
+        ``return_url``: that is where this session leads back to, whatever the cart says.  The same
         request again gets the same session; another one replaces it, after the provider has confirmed that the first is
         closed.
         """
         world = self._world
         provider = world.providers.find(provider_id)
-        going, who = arguments.json_object("data", data), shopper or Shopper()
+        going, who = arguments.json_object("data", data), arguments.shopper(shopper)
         asked = idempotency.client_request(
             idempotency_key,
             "create_payment_session",
@@ -424,7 +467,7 @@ class Engine:
         They are prepared, and authorized later, in this order.  The same plan again changes nothing; another one replaces
         what differs from it, where nothing is authorized yet.
         """
-        return sessions.plan(self._world, payment_collection_id, planned, shopper or Shopper())
+        return sessions.plan(self._world, payment_collection_id, planned, arguments.shopper(shopper))
 
     def retrieve_payment_session(self, payment_session_id: str) -> PaymentSession:
         """The session as it stands; asks no provider and repairs nothing."""

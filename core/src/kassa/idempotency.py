@@ -16,6 +16,7 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from kassa import arguments
 from kassa.answers import Answer, Created, IdempotencyKey, PaymentStands, failure, give, refusal
 from kassa.errors import InvalidData, KeyReused, StillProcessing
 from kassa.model import Cart, Operation, Payment, PaymentCollection
@@ -40,7 +41,7 @@ class ClientRequest:
     fingerprint: str
 
 
-def client_request(key: str | None, verb: str, **arguments: object) -> ClientRequest | None:
+def client_request(key: str | None, verb: str, **given: object) -> ClientRequest | None:
     """The request, or None where the client gave no key.  Raises InvalidData for what cannot be a key."""
     if key is None:
         return None
@@ -48,7 +49,7 @@ def client_request(key: str | None, verb: str, **arguments: object) -> ClientReq
     # Where the shopper is at the moment is no part of what is asked for.
     asked = {
         name: value.model_copy(update={"ip_address": None}) if isinstance(value, Shopper) else value
-        for name, value in arguments.items()
+        for name, value in given.items()
     }
     # Without the fields that nothing was said in, so that one which a later release adds changes no fingerprint.
     canonical = json.dumps([verb, to_jsonable_python(asked, exclude_none=True)], sort_keys=True, separators=(",", ":"))
@@ -59,6 +60,7 @@ def require_key(key: str) -> None:
     """Raises InvalidData for what cannot be a key."""
     if not key or len(key) > LONGEST_KEY or not key.isprintable():
         raise InvalidData("idempotency_key", f"expected 1 to {LONGEST_KEY} printable characters")
+    arguments.refuse_card_number("idempotency_key", key)
 
 
 def transact(world: World, request: ClientRequest | None, work: Callable[[Connection], ResultT]) -> ResultT:

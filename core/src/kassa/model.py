@@ -465,7 +465,10 @@ class LineItem(Record):
 
 
 class Cart(Record):
-    """A cart of the embedded driver."""
+    """A cart of the embedded driver.
+
+    ``is_of_catalogue`` where the shopper fills it, at the catalogue's prices; otherwise its lines are the shop's alone.
+    """
 
     id: str
     store_id: str
@@ -474,6 +477,7 @@ class Cart(Record):
     shopper: Shopper
     items: tuple[LineItem, ...]
     metadata: JsonObject = {}
+    is_of_catalogue: bool = False
     order_id: str | None
     created_at: datetime
     updated_at: datetime

@@ -17,6 +17,11 @@ def mark_as_paid(world: World, collection_id: str, provider_id: str) -> Payment:
     if collection.cart_id is not None:
         raise NotAllowed(f"payment collection {collection.id} is that of a cart; complete the cart instead")
     provider = world.providers.find(provider_id)
+    promised = [each.provider_id for each in collection.live_sessions if collection.is_promised(each)]
+    if any(each != provider.id for each in promised):
+        raise NotAllowed(
+            f"payment collection {collection.id} is authorized with {', '.join(promised)}; capture that, or give it up first"
+        )
     if not collection.has_promise:
         session = sessions.create(world, collection.id, sessions.Wish(provider, {}, Shopper()))
         authorization.authorize(world, session.id)

@@ -15,7 +15,7 @@ from kassa.model import Operation, OperationKind, PaymentCollection, PaymentSess
 from kassa.payment_collections import refuse_completed, refuse_nothing_to_pay, with_amount_of
 from kassa.protocol import finish, raise_failure, refuse_hindered
 from kassa.providers import ConfiguredProvider
-from kassa.regions import Circumstances
+from kassa.regions import Circumstances, Region
 from kassa.store import collections, operations, sessions, switches
 from kassa.transitions import OperationStatus, SessionStatus
 from kassa.world import World
@@ -44,8 +44,8 @@ _UNDER_WAY = (SessionStatus.REQUIRES_MORE, SessionStatus.PENDING_AUTHORIZATION)
 class Wish:
     """The session that somebody asks for: with which provider, what goes to it as it is, and who pays.
 
-    ``shopper`` is for collections without a cart; a cart knows its own.  ``amount`` is None for all that is owed.  ``asked``
-    is set where a client asks under a key.
+    ``shopper`` is for collections without a cart; a cart knows its own, but for ``return_url``.  ``amount`` is None for all
+    that is owed.  ``asked`` is set where a client asks under a key.
     """
 
     provider: ConfiguredProvider
@@ -196,7 +196,22 @@ def _brought_up_to_date(
     cart = world.cart(collection.cart_id, connection)
     refuse_nothing_to_pay(cart)
     collection = with_amount_of(world, connection, collection, cart)
-    return collection, [replace(wish, shopper=cart.shopper) for wish in wishes]
+    return collection, [replace(wish, shopper=_led_back(cart.shopper, wish.shopper.return_url)) for wish in wishes]
+
+
+def _led_back(shopper: Shopper, return_url: str | None) -> Shopper:
+    """The shopper of a cart, who is sent back to where the session says, if it does."""
+    return shopper if return_url is None else shopper.model_copy(update={"return_url": return_url})
+
+
+def told_of(world: World, connection: Connection, session: PaymentSession, shopper: Shopper) -> PaymentSession:
+    """The session, for who is in its cart now.  Raises NotAllowed where its provider is not offered to them."""
+    now_there = _led_back(shopper, session.shopper.return_url)
+    if now_there == session.shopper:
+        return session
+    region = world.region(session.region_id)
+    _refuse_not_offered(world, region, _Offer(session.provider_id, session.amount, now_there), ())
+    return sessions.set_shopper(connection, session, now_there, world.clock())
 
 
 def _require_sum(collection: PaymentCollection, wishes: Sequence[Wish]) -> None:
@@ -238,8 +253,10 @@ def _next_step(
     missing = [place for place in range(len(wishes)) if place not in staying]
     # A switch speaks against new sessions only.
     in_force = switches.in_force(connection, until_commit=True) if missing else ()
+    region = world.region(collection.region_id)
     for place, wish in enumerate(wishes):
-        _refuse_not_offered(world, collection, wish, in_force if place in missing else ())
+        offer = _Offer(wish.provider.id, wish.amount or collection.amount, wish.shopper)
+        _refuse_not_offered(world, region, offer, in_force if place in missing else ())
     for session in collection.live_sessions:
         closing = None if session in staying.values() else make_way(world, connection, session)
         if closing is not None:
@@ -289,18 +306,23 @@ def _add_session(
     return idempotency.add(connection, operation, wish.asked)
 
 
-def _refuse_not_offered(
-    world: World, collection: PaymentCollection, wish: Wish, in_force: Sequence[ProviderSwitch]
-) -> None:
-    region, wanted = world.region(collection.region_id), wish.provider.id
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What a region is asked for: this provider, for so much, to this shopper."""
+
+    provider_id: str
+    amount: Money
+    shopper: Shopper
+
+
+def _refuse_not_offered(world: World, region: Region, offer: _Offer, in_force: Sequence[ProviderSwitch]) -> None:
+    wanted = offer.provider_id
     if wanted not in region.provider_ids:
         raise NotAllowed(
             f"provider_id: {wanted} is not enabled in region {region.id}; it enables {', '.join(region.provider_ids)}"
         )
     circumstances = Circumstances(
-        amount=wish.amount or collection.amount,
-        country=country_of(wish.shopper),
-        customer_groups=wish.shopper.customer.groups,
+        amount=offer.amount, country=country_of(offer.shopper), customer_groups=offer.shopper.customer.groups
     )
     verdict = next(each for each in world.verdicts(region, circumstances, in_force) if each.provider_id == wanted)
     if not verdict.is_offered:
@@ -317,7 +339,10 @@ def _is_same(connection: Connection, live: PaymentSession, collection: PaymentCo
     """Whether the session that is wished for stands there already: a second click gets the same one."""
     if (live.provider_id, live.amount) != (wish.provider.id, wish.amount or collection.amount):
         return False
-    return live.provider_reference is not None and _initial_request(connection, live).data == wish.data
+    if live.provider_reference is None:
+        return False
+    first, leads_to = _initial_request(connection, live), wish.shopper.return_url
+    return first.data == wish.data and (leads_to is None or first.shopper.return_url == leads_to)
 
 
 def _initial_request(connection: Connection, session: PaymentSession) -> InitiateRequest:

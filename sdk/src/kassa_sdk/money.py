@@ -17,6 +17,7 @@ from kassa_sdk.errors import AmountOutOfRange, CurrencyMismatch, ExcessPrecision
 LARGEST_MINOR = 2**63 - 1
 """The largest amount in minor units: what a BIGINT column holds."""
 
+_MOST_DIGITS = 40
 _DECIMAL_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
 
 
@@ -145,6 +146,9 @@ class Money:
 def _as_plain_text(amount: str | int | Decimal) -> str:
     if isinstance(amount, bool | float) or not isinstance(amount, str | int | Decimal):
         raise MoneyError(f"an amount is text, an int or a Decimal in major units, not {type(amount).__name__}")
+    if isinstance(amount, Decimal) and amount.is_finite() and abs(amount.adjusted()) > _MOST_DIGITS:
+        # To write it out could take all of the memory.
+        raise MoneyError(f"{str(amount)[:60]} is not a decimal amount; expected at most {_MOST_DIGITS} digits")
     try:
         text = amount if isinstance(amount, str) else f"{Decimal(amount):f}"
     except InvalidOperation:

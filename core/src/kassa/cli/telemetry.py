@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ class Telemetry:
     @contextmanager
     def told(self, engine: "Engine") -> "Iterator[str | None]":
         """Write the log and serve the metrics of this engine; the URL of its metrics, if there are any."""
-        _write_log(self.log, engine.scrubber)
+        _write_log(self.log, lambda: engine.scrubber)
         if self.metrics is None or self.metrics_at is None:
             yield None
             return
@@ -89,7 +89,7 @@ def _place(text: str) -> tuple[str, int]:
     return address.strip("[]"), int(port)
 
 
-def _write_log(style: LogStyle, scrubber: "Scrubber") -> None:
+def _write_log(style: LogStyle, scrubber: "Callable[[], Scrubber]") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_Scrubbed(scrubber))
     handler.setFormatter(_json_formatter() if style is LogStyle.JSON else logging.Formatter("%(message)s"))
@@ -120,20 +120,24 @@ def _json_formatter() -> logging.Formatter:
 
 
 class _Scrubbed(logging.Filter):
-    """Takes secrets and card numbers out of whatever anybody logs: sentences, paths, and the text of exceptions."""
+    """Takes secrets and card numbers out of whatever anybody logs: sentences, paths, and the text of exceptions.
 
-    def __init__(self, scrubber: "Scrubber") -> None:
+    Those of the configuration of the moment: it may be read again.
+    """
+
+    def __init__(self, scrubber: "Callable[[], Scrubber]") -> None:
         super().__init__()
         self._scrubber = scrubber
 
     def filter(self, record: logging.LogRecord) -> bool:
         """As logging wants it; lets every record through."""
-        record.msg, record.args = self._scrubber.text(record.getMessage()), ()
+        scrubber = self._scrubber()
+        record.msg, record.args = scrubber.text(record.getMessage()), ()
         if record.exc_info is not None and record.exc_info[0] is not None:
             told = logging.Formatter().formatException(record.exc_info)
-            record.msg += "\n" + self._scrubber.text(told, LONGEST_TRACEBACK)
+            record.msg += "\n" + scrubber.text(told, LONGEST_TRACEBACK)
             record.exc_info = record.exc_text = None
         for name in FIELDS:
             if isinstance(value := getattr(record, name, None), str):
-                setattr(record, name, self._scrubber.text(value))
+                setattr(record, name, scrubber.text(value))
         return True

@@ -52,9 +52,7 @@ def retrieve_payment(shop: Reader, payment_id: str, query: SelectedPayment) -> A
 
 
 @router.post("/payments/{payment_id}/capture", response_model=answers.PaymentAnswer)
-def capture_payment(
-    shop: Capturer, payment_id: str, body: bodies.MoveMoney, query: SelectedPayment, key: Key = None
-) -> Any:
+def capture_payment(shop: Capturer, payment_id: str, body: bodies.MoveMoney, query: SelectedPayment, key: Key) -> Any:
     """Take an amount that is authorized, or all that is left of it."""
     amount = _amount(shop, payment_id, body)
     headers = replayed(shop, key)
@@ -64,7 +62,7 @@ def capture_payment(
 
 @router.post("/payments/{payment_id}/refund", response_model=answers.PaymentAnswer)
 def refund_payment(
-    shop: Refunder, payment_id: str, body: bodies.RefundPayment, query: SelectedPayment, key: Key = None
+    shop: Refunder, payment_id: str, body: bodies.RefundPayment, query: SelectedPayment, key: Key
 ) -> Any:
     """Give back an amount that was captured, or all that is left of it."""
     amount = _amount(shop, payment_id, body)
@@ -74,7 +72,7 @@ def refund_payment(
 
 
 @router.post("/payments/{payment_id}/cancel", response_model=answers.PaymentAnswer)
-def cancel_payment(shop: Capturer, payment_id: str, query: SelectedPayment, key: Key = None) -> Any:
+def cancel_payment(shop: Capturer, payment_id: str, query: SelectedPayment, key: Key) -> Any:
     """Give up what was not captured."""
     headers = replayed(shop, key)
     shop.cancel_payment(payment_id, idempotency_key=key)
@@ -82,7 +80,7 @@ def cancel_payment(shop: Capturer, payment_id: str, query: SelectedPayment, key:
 
 
 @router.post("/carts", response_model=answers.CartAnswer)
-def create_cart(shop: Administrator, body: bodies.CreatePricedCart, query: SelectedCart, key: Key = None) -> Any:
+def create_cart(shop: Administrator, body: bodies.CreatePricedCart, query: SelectedCart, key: Key) -> Any:
     """Create a cart whose titles and prices the shop's own backend knows, for its storefront to pay."""
     region = shop.retrieve_region(body.region_id)
     items = [item.priced(f"items[{index}]", region.currency) for index, item in enumerate(body.items)]
@@ -93,7 +91,7 @@ def create_cart(shop: Administrator, body: bodies.CreatePricedCart, query: Selec
 
 @router.post("/payment-collections", response_model=answers.CollectionAnswer)
 def create_payment_collection(
-    shop: Administrator, body: bodies.CreateOrderCollection, query: SelectedCollection, key: Key = None
+    shop: Administrator, body: bodies.CreateOrderCollection, query: SelectedCollection, key: Key
 ) -> Any:
     """Say what is owed for an order beyond what has paid it."""
     currency = shop.payment_collection_of_order(body.order_id).amount.currency
@@ -128,7 +126,7 @@ def create_payment_session(
     payment_collection_id: str,
     body: bodies.CreatePaymentSession,
     query: SelectedCollection,
-    key: Key = None,
+    key: Key,
 ) -> Any:
     """Create the session that this is paid with."""
     headers = replayed(shop, key)
@@ -172,7 +170,7 @@ def delete_refund_reason(shop: Administrator, refund_reason_id: str) -> Any:
 
 
 def _amount(shop: Engine, payment_id: str, body: bodies.MoveMoney) -> Money | None:
-    if body.amount is None:
+    if "amount" not in body.model_fields_set:
         return None
     return exact.amount("amount", body.amount, shop.retrieve_payment(payment_id).payment.amount.currency)
 

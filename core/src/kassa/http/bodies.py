@@ -24,10 +24,10 @@ def _kept(value: Any) -> Any:
         return {name: _kept(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_kept(each) for each in value]
-    if isinstance(value, Decimal):
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
         if Decimal(repr(float(value))) != value:
             raise ValueError(f"the number {str(value)[:40]} would not be kept exactly; write it as text")
-        return float(value)
+        return value if isinstance(value, int) else float(value)
     return value
 
 
@@ -43,6 +43,7 @@ Words = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=WORDS)]
 Name = Annotated[str, Field(max_length=255, pattern=WORDS)]
 Code = Annotated[str, Field(max_length=LONGEST_CODE, pattern=WORDS)]
 Title = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT, pattern=PRINTABLE)]
+Detail = Annotated[str, Field(max_length=255, pattern=PRINTABLE)]
 VariantId = Annotated[str, Field(min_length=1, max_length=255, pattern=PRINTABLE)]
 CartId = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^[ -~]{{1,{LONGEST_CART_ID}}}$"})]
 
@@ -61,16 +62,16 @@ def _like(example: JsonObject) -> ConfigDict:
 class AddressBody(Body):
     """An address; its country in two letters, small or large."""
 
-    first_name: str | None = None
-    last_name: str | None = None
-    company: str | None = None
-    address_1: str | None = None
-    address_2: str | None = None
-    city: str | None = None
-    province: str | None = None
-    postal_code: str | None = None
+    first_name: Detail | None = None
+    last_name: Detail | None = None
+    company: Detail | None = None
+    address_1: Detail | None = None
+    address_2: Detail | None = None
+    city: Detail | None = None
+    province: Detail | None = None
+    postal_code: Detail | None = None
     country_code: str | None = Field(default=None, pattern="^[A-Za-z]{2}$")
-    phone: str | None = None
+    phone: Detail | None = None
 
     def address(self) -> Address:
         """As the engine has it."""
@@ -98,7 +99,7 @@ class UpdateLineItem(Body):
 class CartOfShopper(Body):
     """What is known of the shopper."""
 
-    email: str | None = Field(default=None, max_length=320)
+    email: Annotated[str, Field(max_length=320, pattern=PRINTABLE)] | None = None
     shipping_address: AddressBody | None = None
     billing_address: AddressBody | None = None
     metadata: Object | None = None
@@ -167,12 +168,17 @@ class CreatePaymentSession(Body):
     data: Object = {}
 
 
+def _without_default(schema: JsonObject) -> None:
+    del schema["default"]
+
+
 class MoveMoney(Body):
     """How much, in major units; without it, all that is left."""
 
     model_config = _like({"amount": 49.99})
 
-    amount: Amount | None = None
+    # Absent, but never null: what a program writes for a number that it does not have must not mean all of it.
+    amount: Amount = Field(default=0, json_schema_extra=_without_default)
 
 
 class RefundPayment(MoveMoney):

@@ -76,7 +76,7 @@ def read(body: bytes) -> Any:
     try:
         value = simplejson.loads(
             body.decode("utf-8"),
-            use_decimal=True,
+            parse_float=_decimal,
             parse_int=_whole,
             parse_constant=_refuse_constant,
             object_pairs_hook=_object,
@@ -116,16 +116,23 @@ def _whole(digits: str) -> int:
     return int(digits)
 
 
+def _decimal(digits: str) -> Decimal:
+    value = Decimal(digits)
+    if len(digits) > LONGEST_NUMBER or abs(value.adjusted()) > LONGEST_NUMBER:
+        raise ValueError(f"a number that would have over {LONGEST_NUMBER} digits")
+    return value
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice[:60]!r} stands there twice")
+    found: JsonObject = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the key {name[:60]!r} stands there twice")
+        found[name] = value
     return found
 
 

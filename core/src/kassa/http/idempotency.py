@@ -2,21 +2,51 @@
 
 from typing import Annotated
 
-from fastapi import Header
+from fastapi import Depends, Header
+from starlette.requests import Request
 
 from kassa.answers import IdempotencyKey
 from kassa.engine import Engine
+from kassa.errors import InvalidData
+from kassa.idempotency import LONGEST_KEY
 
-Key = Annotated[
+HEADER = "Idempotency-Key"
+OF_STOREFRONTS = "storefront/"
+"""So begins, where it is kept, each key of who has a publishable key: anybody has one, and takes none of the shop's own."""
+
+_Given = Annotated[
     str | None,
     Header(
-        alias="Idempotency-Key",
+        alias=HEADER,
         min_length=1,
-        max_length=255,
-        pattern="^[ -~]+$",
+        max_length=LONGEST_KEY - len(OF_STOREFRONTS),
+        pattern="^[ -~]*[!-~][ -~]*$",
         description="The same request under the same key has one effect, and the same answer; another one is refused.",
     ),
 ]
+
+
+async def _key(request: Request, given: _Given = None) -> str | None:
+    if len(request.headers.getlist(HEADER)) > 1:
+        raise InvalidData(HEADER, "expected one, not several")
+    return None if given is None else given.strip()
+
+
+async def _key_of_storefront(key: Annotated[str | None, Depends(_key)]) -> str | None:
+    return None if key is None else f"{OF_STOREFRONTS}{key}"
+
+
+async def _no_key(request: Request) -> None:
+    if HEADER in request.headers:
+        raise InvalidData(HEADER, "expected none: this request has another effect each time; look at the cart instead")
+
+
+Key = Annotated[str | None, Depends(_key)]
+"""The key of a backend."""
+StorefrontKey = Annotated[str | None, Depends(_key_of_storefront)]
+"""The key of a storefront."""
+NoKey = Depends(_no_key)
+"""For a route that would not heed it."""
 
 
 def replayed(shop: Engine, key: str | None) -> dict[str, str]:

@@ -7,8 +7,9 @@ says in ``X-Forwarded-For``, where uvicorn is told to believe it (``FORWARDED_AL
 import ipaddress
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated
 
@@ -32,11 +33,13 @@ class Tries:
     """What was tried lately.  One for each application; safe to share between threads."""
 
     def __init__(self) -> None:
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._storage = MemoryStorage()
+        self._limiter = FixedWindowRateLimiter(self._storage)
 
     def count(self, limit: str, *key: str) -> None:
         """One more.  Raises TooManyRequests, and then it does not count."""
         if limit and not self._limiter.hit(_parsed(limit), *key):
+            self.take_back(limit, *key)
             raise self._too_many(limit, key)
 
     def note(self, limit: str, *key: str) -> None:
@@ -49,10 +52,22 @@ class Tries:
         if limit and not self._limiter.test(_parsed(limit), *key):
             raise self._too_many(limit, key)
 
+    def take_back(self, limit: str, *key: str) -> None:
+        """One less: it was counted, and was none."""
+        if limit:
+            self._storage.decr(_parsed(limit).key_for(*key))
+
     def _too_many(self, limit: str, key: tuple[str, ...]) -> TooManyRequests:
         reset_at = self._limiter.get_window_stats(_parsed(limit), *key).reset_time
         seconds = max(1, math.ceil(reset_at - time.time()))
         return TooManyRequests(f"{key[0]}: {limit} and no more; try again in {seconds} seconds", seconds)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """How it ended."""
+
+    is_declined: bool = False
 
 
 class Allowance:
@@ -75,20 +90,27 @@ class Allowance:
         self._tries.count(self._limits.completions_per_cart, *self._of("completions of this cart", cart_id))
 
     @contextmanager
-    def may_be_declined(self, thing_id: str) -> "Iterator[None]":
-        """Something that may end in a decline.  Raises TooManyRequests after too many; one that is raised in it counts."""
-        self._tries.require_room(self._limits.declines_per_address, "declines of this address", self._address)
-        self._tries.require_room(self._limits.declines_per_cart, *self._of("declines of this cart", thing_id))
-        try:
-            yield
-        except PaymentDeclined:
-            self.was_declined(thing_id)
-            raise
+    def trying(self, thing_id: str, names: Callable[[], Iterable[str]]) -> "Iterator[Attempt]":
+        """Something that may end in a decline; ``names`` are all under which that counts.  Raises TooManyRequests.
 
-    def was_declined(self, thing_id: str) -> None:
-        """The provider said no."""
-        self._tries.note(self._limits.declines_per_address, "declines of this address", self._address)
-        self._tries.note(self._limits.declines_per_cart, *self._of("declines of this cart", thing_id))
+        For the address it is counted beforehand, so that many at once are no more than many after each other, and taken
+        back where it was not declined.  A cart is paid by one at a time anyway.
+        """
+        limits, attempt = self._limits, Attempt()
+        of_address = ("declines of this address", self._address)
+        self._tries.require_room(limits.declines_per_cart, *self._of("declines of this cart", thing_id))
+        self._tries.count(limits.declines_per_address, *of_address)
+        try:
+            yield attempt
+        except PaymentDeclined:
+            attempt.is_declined = True
+            raise
+        finally:
+            if attempt.is_declined:
+                for name in {thing_id, *names()}:
+                    self._tries.note(limits.declines_per_cart, *self._of("declines of this cart", name))
+            else:
+                self._tries.take_back(limits.declines_per_address, *of_address)
 
     def _of(self, what: str, thing_id: str) -> tuple[str, str, str]:
         """What is counted of one cart, collection or session; no longer than an id, however long what was sent is."""
@@ -110,6 +132,8 @@ def _address(request: Request) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, IPV6_OF_ONE), strict=False))
     return str(address)

@@ -1,5 +1,6 @@
 """Where storefronts are: from which pages a browser may ask, and to which a shopper may be sent back."""
 
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from starlette.middleware.cors import CORSMiddleware
@@ -11,6 +12,7 @@ from kassa.http.access import PUBLISHABLE_KEY_HEADER
 from kassa.http.mounting import path_within
 
 _STORE = "/store/"
+EXPOSED = ["Idempotent-Replayed", "Retry-After", "X-Request-Id"]
 
 
 class StorefrontOrigins(CORSMiddleware):
@@ -18,9 +20,7 @@ class StorefrontOrigins(CORSMiddleware):
 
     def __init__(self, app: ASGIApp, engine: Engine) -> None:
         headers = [PUBLISHABLE_KEY_HEADER, "content-type", "idempotency-key", "x-medusa-locale"]
-        super().__init__(
-            app, allow_methods=["GET", "POST", "DELETE"], allow_headers=headers, expose_headers=["Idempotent-Replayed"]
-        )
+        super().__init__(app, allow_methods=["GET", "POST", "DELETE"], allow_headers=headers, expose_headers=EXPOSED)
         self._engine = engine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,7 +38,8 @@ class StorefrontOrigins(CORSMiddleware):
 def require_storefront(engine: Engine, field: str, url: object) -> str:
     """The URL, if it leads to a page of a configured storefront.  Raises InvalidData."""
     if isinstance(url, str) and url.isprintable() and " " not in url and "\\" not in url:
-        parts = urlsplit(url)
-        if f"{parts.scheme}://{parts.netloc}" in engine.storefronts:
-            return url
+        with suppress(ValueError):  # an address that there cannot be
+            parts = urlsplit(url)
+            if f"{parts.scheme}://{parts.netloc}" in engine.storefronts:
+                return url
     raise InvalidData(field, "expected a URL of one of the storefronts; see [http] storefronts in the configuration")

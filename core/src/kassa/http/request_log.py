@@ -12,6 +12,8 @@ from uuid_utils import uuid7
 from kassa.http import errors
 
 HEADER = "x-request-id"
+LONGEST_PATH = 500
+"""Characters of it that are logged."""
 
 _log = logging.getLogger("kassa.requests")
 _current: ContextVar[str] = ContextVar("request_id")
@@ -54,7 +56,7 @@ class RequestLog:
         finally:
             said = {
                 "method": scope["method"],
-                "path": _on_one_line(scope["path"]),
+                "path": _on_one_line(scope["path"][:LONGEST_PATH]),
                 "status": status,
                 "milliseconds": round(1000 * (time.perf_counter() - began), 1),
             }

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -12,6 +13,9 @@ from kassa.engine import Engine
 from kassa.http.app import create_app
 from kassa.http.background import BackgroundWorker
 from kassa.http.request_log import noting_request
+
+PROXIES = "127.0.0.1,::1,::ffff:127.0.0.1"
+"""Who is believed in ``X-Forwarded-For`` unless the environment says otherwise: this machine, by each of its names."""
 
 GRACE_SECONDS = 40
 """How long requests that are under way may take at the end: longer than a provider takes as a rule."""
@@ -33,7 +37,8 @@ def serve(
     """
     with ExitStack() as stack:
         for handler in logging.getLogger().handlers:
-            handler.addFilter(noting_request)
+            # Before those that are there: what a client calls its request is scrubbed, too.
+            handler.filters.insert(0, noting_request)
         listening = stack.enter_context(_listening(host, port))
         url = f"http://{_in_url(host)}:{listening.getsockname()[1]}"
         if works:
@@ -46,6 +51,7 @@ def serve(
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
+            forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", PROXIES),
         )
         # What is there by now stays: to look through it for garbage takes 100 ms each time, and every request waits.
         gc.freeze()

@@ -1,17 +1,18 @@
 """What a storefront asks, with a publishable key.  It answers as Medusa's store routes do."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
 
-from kassa.carts import CartChanges, Wanted
+from kassa.carts import Wanted
 from kassa.checkout import ActionNeeded, OrderPlaced, Processing, Refused
 from kassa.engine import Engine
-from kassa.errors import InvalidData
+from kassa.errors import InvalidData, NotAllowed
 from kassa.http import answers, bodies, documents
 from kassa.http.access import Storefront
 from kassa.http.exact import ExactResponse, ExactRoute
-from kassa.http.idempotency import Key, replayed
+from kassa.http.idempotency import NoKey, StorefrontKey, replayed
 from kassa.http.limits import Allowed
 from kassa.http.origins import require_storefront
 from kassa.http.pages import page_of
@@ -26,6 +27,7 @@ from kassa.http.queries import (
 )
 from kassa.http.responses import cart_document, cart_response, collection_response, order_document
 from kassa.regions import Circumstances
+from kassa_sdk import Shopper
 
 RETURN_URL = "return_url"
 """In the data of a new session: where the provider is to send the shopper back to."""
@@ -55,13 +57,12 @@ def list_payment_providers(shop: Storefront, query: OfferedProviders) -> Any:
 
 
 @router.post("/carts", response_model=answers.CartAnswer)
-def create_cart(shop: Storefront, body: bodies.CreateCart, query: SelectedCart, key: Key = None) -> Any:
+def create_cart(shop: Storefront, body: bodies.CreateCart, query: SelectedCart, key: StorefrontKey) -> Any:
     """Create a cart.  Prices come from the shop's catalogue, never from the shopper."""
     region_id = _region_id(shop, body.region_id)
     wanted = [Wanted(variant_id=each.variant_id, quantity=each.quantity) for each in body.items]
     headers = replayed(shop, key)
-    items = shop.price_variants(region_id, wanted)
-    cart = shop.create_cart(region_id, items, body.shopper(), body.metadata, idempotency_key=key)
+    cart = shop.create_catalogue_cart(region_id, wanted, body.shopper(), body.metadata, idempotency_key=key)
     return cart_response(shop, cart.id, query.fields, headers)
 
 
@@ -74,18 +75,20 @@ def retrieve_cart(shop: Storefront, cart_id: str, query: SelectedCart) -> Any:
 @router.post("/carts/{cart_id}", response_model=answers.CartAnswer)
 def update_cart(shop: Storefront, cart_id: str, body: bodies.UpdateCart, query: SelectedCart) -> Any:
     """Note who buys, and where: just the fields that are given."""
+    if "metadata" in body.model_fields_set and not shop.retrieve_cart(cart_id).is_of_catalogue:
+        raise NotAllowed(f"metadata: the shop has filled cart {cart_id}, and notes there what it wants to know of it")
     shop.update_cart(cart_id, body.changes())
     return cart_response(shop, cart_id, query.fields)
 
 
-@router.post("/carts/{cart_id}/line-items", response_model=answers.CartAnswer)
+@router.post("/carts/{cart_id}/line-items", dependencies=[NoKey], response_model=answers.CartAnswer)
 def create_line_item(shop: Storefront, cart_id: str, body: bodies.CreateLineItem, query: SelectedCart) -> Any:
     """Put so many more of a variant into a cart."""
     shop.add_to_cart(cart_id, Wanted(variant_id=body.variant_id, quantity=body.quantity))
     return cart_response(shop, cart_id, query.fields)
 
 
-@router.post("/carts/{cart_id}/line-items/{line_item_id}", response_model=answers.CartAnswer)
+@router.post("/carts/{cart_id}/line-items/{line_item_id}", dependencies=[NoKey], response_model=answers.CartAnswer)
 def update_line_item(
     shop: Storefront, cart_id: str, line_item_id: str, body: bodies.UpdateLineItem, query: SelectedCart
 ) -> Any:
@@ -115,17 +118,18 @@ def create_payment_session(
     payment_collection_id: str,
     body: bodies.CreatePaymentSession,
     query: SelectedCollection,
-    key: Key = None,
+    key: StorefrontKey,
 ) -> Any:
     """Create the session that the shopper pays with; another one takes the place of the one before."""
     headers = replayed(shop, key)
     if not headers:
         allowance.begins_session(payment_collection_id)
     data = dict(body.data)
-    if RETURN_URL in data:
-        _note_return_url(shop, payment_collection_id, data.pop(RETURN_URL))
-    with allowance.may_be_declined(payment_collection_id):
-        shop.create_payment_session(payment_collection_id, body.provider_id, data, idempotency_key=key)
+    leads_to = require_storefront(shop, f"data.{RETURN_URL}", data.pop(RETURN_URL)) if RETURN_URL in data else None
+    with allowance.trying(payment_collection_id, partial(_names, shop, collection_id=payment_collection_id)):
+        shop.create_payment_session(
+            payment_collection_id, body.provider_id, data, Shopper(return_url=leads_to), idempotency_key=key
+        )
     return collection_response(shop, shop.retrieve_payment_collection(payment_collection_id), query.fields, headers)
 
 
@@ -137,12 +141,11 @@ def complete_cart(shop: Storefront, allowance: Allowed, cart_id: str, query: Sel
     stands in the session's data), or ``payment_authorization_error`` (declined).
     """
     allowance.completes(cart_id)
-    with allowance.may_be_declined(cart_id):
+    with allowance.trying(cart_id, partial(_names, shop, cart_id=cart_id)) as attempt:
         completion = shop.complete_cart(cart_id)
+        attempt.is_declined = isinstance(completion, Refused)
     if isinstance(completion, OrderPlaced):
         return ExactResponse({"type": "order", "order": query.fields.of(order_document(shop, cart_id, completion))})
-    if isinstance(completion, Refused):
-        allowance.was_declined(cart_id)
     usual = documents.CART.chosen("")
     cart = usual.of(cart_document(shop, cart_id, usual))
     return ExactResponse({"type": "cart", "cart": cart, "error": _why_not(completion)})
@@ -161,18 +164,16 @@ def answer_action(
     shop: Storefront, allowance: Allowed, payment_session_id: str, body: bodies.AnswerAction, query: SelectedSession
 ) -> Any:
     """The shopper did what was asked, or came back from it: find out how it went.  Then complete the cart."""
-    with allowance.may_be_declined(payment_session_id):
+    collection_id = shop.retrieve_payment_session(payment_session_id).payment_collection_id
+    with allowance.trying(collection_id, partial(_names, shop, collection_id=collection_id)):
         session = shop.answer_action(payment_session_id, body.answer)
     return ExactResponse({"payment_session": query.fields.of(documents.session(session))})
 
 
-def _note_return_url(shop: Engine, payment_collection_id: str, url: object) -> None:
-    """Where a provider sends the shopper back to is the cart's: the next session of it leads there, too."""
-    url = require_storefront(shop, f"data.{RETURN_URL}", url)
-    cart_id = shop.retrieve_payment_collection(payment_collection_id).cart_id
-    if cart_id is None:
-        raise InvalidData(f"data.{RETURN_URL}", "expected none: no cart stands behind this payment collection")
-    shop.update_cart(cart_id, CartChanges(return_url=url))
+def _names(shop: Engine, *, cart_id: str = "", collection_id: str = "") -> set[str]:
+    """The cart and its payment collection: under either, what was declined counts."""
+    found = shop.retrieve_payment_collection(collection_id) if collection_id else shop.find_payment_collection(cart_id)
+    return {cart_id} if found is None else {found.id, found.cart_id or ""}
 
 
 def _why_not(completion: ActionNeeded | Refused | Processing) -> answers.CompletionError:

@@ -23,6 +23,7 @@ _SAVE = (
         currency=bindparam("its_currency"),
         shopper=bindparam("who", type_=carts.c.shopper.type),
         metadata=bindparam("noted", type_=carts.c.metadata.type),
+        is_of_catalogue=bindparam("of_catalogue"),
         updated_at=bindparam("now"),
     )
 )
@@ -66,6 +67,7 @@ def add(connection: Connection, cart: Cart) -> None:
             "currency": cart.total.currency,
             "shopper": cart.shopper.model_dump(mode="json"),
             "metadata": cart.metadata,
+            "is_of_catalogue": cart.is_of_catalogue,
             "created_at": cart.created_at,
             "updated_at": cart.updated_at,
         },
@@ -86,6 +88,7 @@ def save(connection: Connection, cart: Cart) -> None:
             "its_currency": cart.total.currency,
             "who": cart.shopper.model_dump(mode="json"),
             "noted": cart.metadata,
+            "of_catalogue": cart.is_of_catalogue,
             "now": cart.updated_at,
         },
     )
@@ -169,6 +172,7 @@ def _cart(connection: Connection, row: Row[Any]) -> Cart:
         shopper=Shopper.model_validate(row.shopper),
         items=items,
         metadata=row.metadata,
+        is_of_catalogue=row.is_of_catalogue,
         order_id=row.order_id,
         created_at=row.created_at,
         updated_at=row.updated_at,

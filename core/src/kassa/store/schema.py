@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 from kassa.errors import StoreUnavailable
 from kassa.store.database import Database
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration; a test compares it with the scripts."""
 
 _LOCK_KEY = 5_277_001

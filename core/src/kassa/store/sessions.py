@@ -64,6 +64,9 @@ _REMEMBER = (
     .values(provider_reference=bindparam("reference"), data=bindparam("provider_data"), updated_at=bindparam("now"))
 )
 _SET_AMOUNT = update(table).where(*_OWN).values(amount_minor=bindparam("minor"), updated_at=bindparam("now"))
+_SET_SHOPPER = (
+    update(table).where(*_OWN).values(shopper=bindparam("who", type_=table.c.shopper.type), updated_at=bindparam("now"))
+)
 _ACTIONS: TypeAdapter[Action] = TypeAdapter(Action)
 
 
@@ -202,6 +205,14 @@ def set_amount(connection: Connection, session: PaymentSession, amount: Money, n
     connection.execute(_SET_AMOUNT, {"store": session.store_id, "key": session.id, "minor": amount.minor, "now": now})
     _tell(connection, session, "updated", now)
     return session.model_copy(update={"amount": amount, "updated_at": now})
+
+
+def set_shopper(connection: Connection, session: PaymentSession, shopper: Shopper, now: datetime) -> PaymentSession:
+    """Somebody else pays, or from elsewhere."""
+    told = shopper.model_dump(mode="json")
+    connection.execute(_SET_SHOPPER, {"store": session.store_id, "key": session.id, "who": told, "now": now})
+    _tell(connection, session, "updated", now)
+    return session.model_copy(update={"shopper": shopper, "updated_at": now})
 
 
 def _tell(connection: Connection, session: PaymentSession, what: str, now: datetime) -> None:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -461,6 +462,7 @@ carts = Table(
     Column("shopper", Json, nullable=False),
     # Of the shop's own; kassa keeps it, and never looks into it.
     Column("metadata", Json, nullable=False, server_default="{}"),
+    Column("is_of_catalogue", Boolean, nullable=False, server_default=false()),
     # Said here as well, so that who locks the cart sees it.
     Column("order_id", String(64)),
     Column("created_at", UtcDateTime, nullable=False),
