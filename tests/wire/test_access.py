@@ -155,3 +155,30 @@ def test_a_shopper_is_sent_back_to_nowhere_but_a_storefront(shop: Shop, url: obj
     )
     body["data"] = {"return_url": "https://shop.example.org/back?cart=1"}
     assert storefront.post(path, json=body).status_code == 200
+
+
+@pytest.mark.parametrize("url", ["https://[::1/", "https://shop.example.org]/", "https://shop.example.org\uff0fevil"])
+def test_an_address_that_there_cannot_be_is_none_of_a_storefront(shop: Shop, url: str) -> None:
+    path = "/store/payment-collections/pay_col_0/payment-sessions"
+    body = {"provider_id": "pp_simulator_cards", "data": {"return_url": url}}
+    assert refusal(shop.storefront().post(path, json=body))[:2] == (400, "invalid_data")
+
+
+def test_a_shopper_changes_nothing_in_a_cart_that_the_shop_has_filled_but_who_they_are(shop: Shop) -> None:
+    items = [{"title": "Gold tin", "variant_id": "tea", "quantity": 1, "unit_price": 500}]
+    body = {"region_id": "eu", "items": items, "metadata": {"dealer": "7"}}
+    filled = shop.backend().post("/admin/carts", json=body).json()["cart"]
+    storefront, path = shop.storefront(), f"/store/carts/{filled['id']}"
+    line = f"{path}/line-items/{filled['items'][0]['id']}"
+    for asked in (
+        storefront.post(path, json={"region_id": "jp"}),
+        storefront.post(path, json={"metadata": {"dealer": "VIP"}}),
+        storefront.post(f"{path}/line-items", json={"variant_id": "tea", "quantity": 1}),
+        storefront.post(line, json={"quantity": 10}),
+        storefront.delete(line),
+    ):
+        status, kind, message = refusal(asked)
+        assert (status, kind) == (400, "not_allowed")
+        assert "the shop has filled" in message
+    told = storefront.post(path, json={"email": "ada@example.org"}).json()["cart"]
+    assert (told["email"], told["total"], len(told["items"])) == ("ada@example.org", 500, 1)

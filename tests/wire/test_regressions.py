@@ -293,3 +293,29 @@ def test_a_webhook_that_was_answered_with_200_outlives_the_server(mortal: _Morta
     mortal.kill()
     mortal.engine.work()
     assert mortal.engine.retrieve_payment(payment.id).payment.captured.minor == 4000
+
+
+def test_a_shopper_takes_no_key_away_from_the_shop(shop: Shop, simulator: SimulatorProcess) -> None:
+    storefront, backend, key = shop.storefront(), shop.backend(), {"idempotency-key": "capture-1042"}
+    taken = storefront.post("/store/carts", json={"region_id": "eu"}, headers=key)
+    assert taken.status_code == 200
+    paid(storefront)
+    (payment,) = backend.get("/admin/payments").json()["payments"]
+    path = f"/admin/payments/{payment['id']}/capture"
+    captured = backend.post(path, json={"amount": 1}, headers=key)
+    assert captured.json()["payment"]["captured_amount"] == 1
+    again = backend.post(path, json={"amount": 1}, headers={"idempotency-key": " capture-1042 "})
+    assert (again.json(), again.headers["idempotent-replayed"]) == (captured.json(), "true")
+
+
+def test_several_keys_and_a_key_that_is_not_heeded_are_refused(shop: Shop) -> None:
+    storefront = shop.storefront()
+    cart = storefront.post("/store/carts", json={"region_id": "eu"}).json()["cart"]["id"]
+    two = storefront.post(
+        "/store/carts", json={"region_id": "eu"}, headers=[("idempotency-key", "a"), ("idempotency-key", "b")]
+    )
+    assert refusal(two) == (400, "invalid_data", "Idempotency-Key: expected one, not several")
+    line = {"variant_id": "tea", "quantity": 1}
+    added = storefront.post(f"/store/carts/{cart}/line-items", json=line, headers={"idempotency-key": "a"})
+    assert refusal(added)[2].startswith("Idempotency-Key: expected none")
+    assert shop.engine.retrieve_cart(cart).items == ()

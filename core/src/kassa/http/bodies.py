@@ -19,15 +19,15 @@ Amount = Annotated[
 
 
 def _kept(value: Any) -> Any:
-    """A value that somebody else reads: its numbers are those of every JSON reader, or refused where that changes them."""
+    """A value that somebody else reads: its decimals are those of every JSON reader, or refused where that changes them."""
     if isinstance(value, dict):
         return {name: _kept(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_kept(each) for each in value]
-    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+    if isinstance(value, Decimal):
         if Decimal(repr(float(value))) != value:
             raise ValueError(f"the number {str(value)[:40]} would not be kept exactly; write it as text")
-        return value if isinstance(value, int) else float(value)
+        return float(value)
     return value
 
 

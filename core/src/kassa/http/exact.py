@@ -23,6 +23,8 @@ DEEPEST = 20
 LONGEST_NUMBER = 40
 """Digits: far more than any amount has, far fewer than it takes to keep a processor busy."""
 
+LARGEST_EXPONENT = 400
+"""Of a number as it is written; every float has a smaller one, and others may take all of the memory once they are used."""
 
 _INDEX = re.compile(rb"(?:\[|%5B)\d*(?:\]|%5D)(?==)", re.IGNORECASE)
 """The place of one of several values: Medusa's clients write ``id[0]=…&id[1]=…``."""
@@ -118,8 +120,10 @@ def _whole(digits: str) -> int:
 
 def _decimal(digits: str) -> Decimal:
     value = Decimal(digits)
-    if len(digits) > LONGEST_NUMBER or abs(value.adjusted()) > LONGEST_NUMBER:
-        raise ValueError(f"a number that would have over {LONGEST_NUMBER} digits")
+    if len(digits) > LONGEST_NUMBER:
+        raise ValueError(f"a number of {len(digits)} digits")
+    if abs(value.adjusted()) > LARGEST_EXPONENT:
+        raise ValueError(f"the number {digits}, which few readers know")
     return value
 
 

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from pydantic.json_schema import SkipJsonSchema
 
 from kassa.arguments import LARGEST_PAGE
+from kassa.carts import PRINTABLE
 from kassa.http import documents
 from kassa.http.fields import Choice
 from kassa.model import CaseStatus
@@ -28,7 +29,7 @@ def _as_written(value: object) -> object:
 
 _Moment = Annotated[AwareDatetime, BeforeValidator(_as_written)]
 _CountryCode = Annotated[str, Field(pattern="^[A-Za-z]{2}$")]
-_Ids = Annotated[list[str], Field(max_length=100)]
+_Ids = Annotated[list[Annotated[str, Field(max_length=255, pattern=PRINTABLE)]], Field(max_length=100)]
 
 
 FieldsT = TypeVar("FieldsT")
@@ -76,7 +77,7 @@ class ListPayments(Listed[Annotated[Choice, documents.PAYMENT]]):
     """Which payments; everything that is given must fit."""
 
     q: str | None = Field(
-        default=None, max_length=255, description="what an id, or the provider's reference, begins with"
+        default=None, max_length=255, pattern=PRINTABLE, description="what an id, or the provider's reference, begins with"
     )
     id: _Ids = []
     payment_session_id: _Ids = []
