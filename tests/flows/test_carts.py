@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from kassa import Engine, InvalidData, Money, NewItem, NotAllowed, NotFound
+from kassa import Engine, InvalidData, Money, NewItem, NotAllowed, NotFound, OrderPlaced
 from kassa.carts import CartChanges, Wanted
 from kassa.config import parse
 from kassa.opening import assemble
@@ -153,3 +153,19 @@ def test_a_mistake_in_the_catalogue_is_told_with_its_place(written: str, told: s
     with pytest.raises(Exception, match=r"carts\.options\.catalogue\.tea") as caught:
         assemble(parse(catalogue))
     assert told in str(caught.value)
+
+
+def test_a_cart_that_was_moved_is_not_paid_with_what_was_begun_in_the_region_before(engine: Engine) -> None:
+    cart = engine.create_catalogue_cart("eu", [tea()])
+    collection = engine.create_payment_collection(cart.id)
+    engine.create_payment_session(collection.id, CARDS)
+    engine.update_cart(cart.id, CartChanges(region_id="jp"))
+    for ask in (
+        lambda: engine.create_payment_collection(cart.id),
+        lambda: engine.create_payment_session(collection.id, CARDS),
+        lambda: engine.complete_cart(cart.id),
+    ):
+        with pytest.raises(NotAllowed, match=r"is in region jp \(JPY\) now, .* create another cart$"):
+            ask()
+    engine.update_cart(cart.id, CartChanges(region_id="eu"))
+    assert isinstance(engine.complete_cart(cart.id), OrderPlaced)

@@ -19,7 +19,7 @@ __all__ = ["folder"]  # the fixture, which installs the shop's driver
 def storefront(folder: Path, site: Path, tmp_path: Path) -> Iterator[httpx.Client]:
     """The storefront of the shop whose carts lie in this folder."""
     config = tmp_path / "kassa.toml"
-    config.write_text(CONFIGURATION, encoding="utf-8")
+    config.write_text(CONFIGURATION + '\n[http]\nstorefronts = ["https://shop.example.org"]\n', encoding="utf-8")
     engine = kassa.open(config)
     key = engine.create_publishable_key("shop").token
     engine.close()
@@ -45,7 +45,8 @@ def test_a_cart_of_the_shop_is_paid_over_http_and_ordered_by_the_shop(storefront
     refused = storefront.post("/store/carts/basket-7/complete")
     assert refused.status_code == 400, refused.text
     path = f"/store/payment-collections/{collection['id']}/payment-sessions"
-    storefront.post(path, json={"provider_id": "pp_system_default"}).raise_for_status()
+    session = {"provider_id": "pp_system_default", "data": {"return_url": "https://shop.example.org/back"}}
+    storefront.post(path, json=session).raise_for_status()
     for _ in range(2):
         completed = storefront.post("/store/carts/basket-7/complete").json()
         assert completed["type"] == "order"

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from kassa import intents
 from kassa.errors import Conflict, NotAllowed
 from kassa.model import Operation, OperationKind, PaymentCollection, PaymentSession
-from kassa.payment_collections import refuse_completed
+from kassa.payment_collections import refuse_another_region, refuse_completed
 from kassa.protocol import finish, raise_failure, refuse_hindered_by, still_processing
 from kassa.sessions import load, told_of
 from kassa.store import collections, operations, sessions
@@ -59,6 +59,7 @@ def _plan(world: World, connection: Connection, session_id: str, answer: JsonObj
     owed = collection.amount
     if collection.cart_id is not None:
         cart = world.cart(collection.cart_id, connection)
+        refuse_another_region(collection, cart)
         owed, session = cart.total, told_of(world, connection, session, cart.shopper)
     _refuse_another_amount(session, collection, owed)
     refuse_hindered_by(under_way, OperationKind.AUTHORIZE, world.clock())

@@ -131,14 +131,23 @@ def with_amount_of(
     world: World, connection: Connection, collection: PaymentCollection, cart: CartSnapshot
 ) -> PaymentCollection:
     """The collection with the cart's total of now, unless money is promised or about to be: then the amount stays."""
-    if _is_being_paid(connection, collection) or cart.total == collection.amount or cart.total.minor <= 0:
+    if _is_being_paid(connection, collection):
         return collection
-    if cart.total.currency != collection.amount.currency:
-        raise NotAllowed(
-            f"cart {cart.id} is in {cart.total.currency} now, its payment is in {collection.amount.currency}"
-        )
+    refuse_another_region(collection, cart)
+    if cart.total == collection.amount or cart.total.minor <= 0:
+        return collection
     collections.set_amount(connection, collection, cart.total, world.clock())
     return collections.load(connection, world.store_id, collection.id)
+
+
+def refuse_another_region(collection: PaymentCollection, cart: CartSnapshot) -> None:
+    """Raises NotAllowed for a cart that was moved to another region, with another currency or other providers."""
+    here, there = (collection.region_id, collection.amount.currency), (cart.region_id, cart.total.currency)
+    if here != there:
+        raise NotAllowed(
+            f"cart {cart.id} is in region {cart.region_id} ({cart.total.currency}) now, its payment collection in "
+            f"{collection.region_id} ({collection.amount.currency}); move it back, or create another cart"
+        )
 
 
 def _is_being_paid(connection: Connection, collection: PaymentCollection) -> bool:

@@ -77,7 +77,10 @@ class ListPayments(Listed[Annotated[Choice, documents.PAYMENT]]):
     """Which payments; everything that is given must fit."""
 
     q: str | None = Field(
-        default=None, max_length=255, pattern=PRINTABLE, description="what an id, or the provider's reference, begins with"
+        default=None,
+        max_length=255,
+        pattern=PRINTABLE,
+        description="what an id, or the provider's reference, begins with",
     )
     id: _Ids = []
     payment_session_id: _Ids = []
