@@ -3,13 +3,16 @@
 The books of the provider are the truth.  The cases themselves are told in docs/reliability.md.
 """
 
+import json
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -304,8 +307,19 @@ def test_a_shopper_takes_no_key_away_from_the_shop(shop: Shop, simulator: Simula
     path = f"/admin/payments/{payment['id']}/capture?fields=id,captured_amount"
     captured = backend.post(path, json={"amount": 1}, headers=key)
     assert captured.json()["payment"]["captured_amount"] == 1
-    again = backend.post(path, json={"amount": 1}, headers={"idempotency-key": " capture-1042 "})
+    again = backend.post(path, json={"amount": 1}, headers=key)
     assert (again.json(), again.headers["idempotent-replayed"]) == (captured.json(), "true")
+
+
+def test_blanks_around_a_key_are_none_of_it(shop: Shop) -> None:
+    storefront, carts = shop.storefront(), []
+    for key in ("new-cart", "new-cart "):
+        # As it is: an ordinary client refuses to send it.
+        with closing(HTTPConnection(urlsplit(shop.url).netloc, timeout=30)) as connection:
+            headers = {"x-publishable-api-key": storefront.headers["x-publishable-api-key"], "idempotency-key": key}
+            connection.request("POST", "/store/carts", '{"region_id": "eu"}', headers)
+            carts.append(json.load(connection.getresponse())["cart"]["id"])
+    assert carts[0] == carts[1]
 
 
 def test_several_keys_and_a_key_that_is_not_heeded_are_refused(shop: Shop) -> None:
