@@ -316,7 +316,11 @@ def test_blanks_around_a_key_are_none_of_it(shop: Shop) -> None:
     for key in ("new-cart", "new-cart "):
         # As it is: an ordinary client refuses to send it.
         with closing(HTTPConnection(urlsplit(shop.url).netloc, timeout=30)) as connection:
-            headers = {"x-publishable-api-key": storefront.headers["x-publishable-api-key"], "idempotency-key": key}
+            headers = {
+                "x-publishable-api-key": storefront.headers["x-publishable-api-key"],
+                "idempotency-key": key,
+                "content-type": "application/json",
+            }
             connection.request("POST", "/store/carts", '{"region_id": "eu"}', headers)
             carts.append(json.load(connection.getresponse())["cart"]["id"])
     assert carts[0] == carts[1]
