@@ -55,7 +55,8 @@ class Tries:
     def take_back(self, limit: str, *key: str) -> None:
         """One less: it was counted, and was none."""
         if limit:
-            self._storage.decr(_parsed(limit).key_for(*key))
+            item = _parsed(limit)
+            self._storage.incr(item.key_for(*key), item.get_expiry(), amount=-1)
 
     def _too_many(self, limit: str, key: tuple[str, ...]) -> TooManyRequests:
         reset_at = self._limiter.get_window_stats(_parsed(limit), *key).reset_time

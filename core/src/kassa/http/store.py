@@ -173,7 +173,7 @@ def answer_action(
 def _names(shop: Engine, *, cart_id: str = "", collection_id: str = "") -> set[str]:
     """The cart and its payment collection: under either, what was declined counts."""
     found = shop.retrieve_payment_collection(collection_id) if collection_id else shop.find_payment_collection(cart_id)
-    return {cart_id} if found is None else {found.id, found.cart_id or ""}
+    return {cart_id} if found is None else {found.id, found.cart_id or found.id}
 
 
 def _why_not(completion: ActionNeeded | Refused | Processing) -> answers.CompletionError:
