@@ -1,11 +1,15 @@
-"""What the core's tests share: distributions that are installed for one test only."""
+"""What the core's tests share: distributions that are installed for one test only, and a small shop."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+
+import kassa
+from kassa import Engine
 
 PROVIDER = """
 from datetime import timedelta
@@ -85,3 +89,33 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     yield lambda name, source=PROVIDER, **details: write_distribution(site, name, source, **details)
     for module in set(sys.modules) - before:
         del sys.modules[module]
+
+
+SHOP = """
+[database]
+url = "sqlite:///kassa.db"
+
+[providers.default]
+plugin = "system"
+
+[regions.eu]
+name = "Europe"
+currency = "EUR"
+countries = ["DE"]
+providers = ["default"]
+"""
+
+
+@pytest.fixture
+def open_shop(tmp_path: Path) -> Iterator[Callable[[str], Engine]]:
+    """Opens a shop of one region on a database of this test's own, with these settings besides."""
+    with ExitStack() as stack:
+
+        def opened(settings: str) -> Engine:
+            config = tmp_path / "kassa.toml"
+            config.write_text(SHOP + settings, encoding="utf-8")
+            engine = kassa.open(config)
+            stack.callback(engine.close)
+            return engine
+
+        yield opened

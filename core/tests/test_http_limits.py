@@ -1,8 +1,7 @@
 """How often one may ask, by the address that asks."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -10,36 +9,8 @@ pytest.importorskip("fastapi", reason="the HTTP server is not installed: pip ins
 
 import httpx  # after the check
 
-import kassa
 from kassa import Engine
 from kassa.http import create_app
-
-TOML = """
-[database]
-url = "sqlite:///kassa.db"
-
-[http.limits]
-sessions_per_address = "2 per hour"
-
-[providers.default]
-plugin = "system"
-
-[regions.eu]
-name = "Europe"
-currency = "EUR"
-countries = ["DE"]
-providers = ["default"]
-"""
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """A shop where an address may begin two sessions an hour."""
-    config = tmp_path / "kassa.toml"
-    config.write_text(TOML, encoding="utf-8")
-    opened = kassa.open(config)
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize(
@@ -51,7 +22,10 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
         ("2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1"),
     ],
 )
-def test_an_address_is_one_shopper_and_another_address_another(engine: Engine, one: str, same: str, other: str) -> None:
+def test_an_address_is_one_shopper_and_another_address_another(
+    open_shop: Callable[[str], Engine], one: str, same: str, other: str
+) -> None:
+    engine = open_shop('[http.limits]\nsessions_per_address = "2 per hour"\n')
     application, key = create_app(engine), engine.create_publishable_key("shop").token
 
     async def ask(address: str) -> int:

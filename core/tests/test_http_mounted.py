@@ -1,8 +1,7 @@
 """The HTTP application inside of another one: what goes by the path does so wherever it is mounted."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -12,36 +11,17 @@ import httpx  # after the check
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-import kassa
+from kassa import Engine
 from kassa.http import create_app
 
 SHOP = "https://shop.example.org"
-TOML = f"""
-[database]
-url = "sqlite:///kassa.db"
-
-[http]
-storefronts = ["{SHOP}"]
-
-[providers.default]
-plugin = "system"
-
-[regions.eu]
-name = "Europe"
-currency = "EUR"
-countries = ["DE"]
-providers = ["default"]
-"""
 
 
 @pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Starlette]:
+def mounted(open_shop: Callable[[str], Engine]) -> Starlette:
     """An application with kassa in it."""
-    config = tmp_path / "kassa.toml"
-    config.write_text(TOML, encoding="utf-8")
-    engine = kassa.open(config)
-    yield Starlette(routes=[Mount("/payments/v1", create_app(engine))])
-    engine.close()
+    engine = open_shop(f'[http]\nstorefronts = ["{SHOP}"]\n')
+    return Starlette(routes=[Mount("/payments/v1", create_app(engine))])
 
 
 def ask(application: Starlette, method: str, path: str, headers: dict[str, str]) -> httpx.Response:

@@ -26,6 +26,7 @@ def test_a_secret_is_nowhere_in_the_database(shop: Shop) -> None:
         ]
     )
     assert rows
+    assert issued.token not in repr(issued)
     assert not any(issued.token in row or issued.token[3:40] in row for row in rows)
     assert issued.key.shown == f"sk_…{issued.token[-4:]}"
 

@@ -18,7 +18,7 @@ LARGEST_MINOR = 2**63 - 1
 """The largest amount in minor units: what a BIGINT column holds."""
 
 _MOST_DIGITS = 40
-_DECIMAL_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
+_DECIMAL_NUMBER = re.compile(rf"[+-]?[0-9]{{1,{_MOST_DIGITS}}}(\.[0-9]{{1,{_MOST_DIGITS}}})?", re.ASCII)
 
 
 def exponent_of(currency: str) -> int:

@@ -107,20 +107,12 @@ def lock(connection: Connection, store_id: str, collection_id: str) -> PaymentCo
 
 def lock_of_session(connection: Connection, store_id: str, session_id: str) -> PaymentCollection:
     """Lock the collection of a session, and load it.  Raises InvalidData, NotFound."""
-    require_kind(Kind.PAYMENT_SESSION, session_id, "payment_session_id")
-    row = connection.execute(_LOCK_OF_SESSION, {"store": store_id, "key": session_id}).first()
-    if row is None:
-        raise NotFound(f"there is no payment session {session_id} in this store")
-    return _collection(connection, row)
+    return _found(connection, _LOCK_OF_SESSION, store_id, session_id, Kind.PAYMENT_SESSION)
 
 
 def lock_of_payment(connection: Connection, store_id: str, payment_id: str) -> PaymentCollection:
     """Lock the collection of a payment, and load it.  Raises InvalidData, NotFound."""
-    require_kind(Kind.PAYMENT, payment_id, "payment_id")
-    row = connection.execute(_LOCK_OF_PAYMENT, {"store": store_id, "key": payment_id}).first()
-    if row is None:
-        raise NotFound(f"there is no payment {payment_id} in this store")
-    return _collection(connection, row)
+    return _found(connection, _LOCK_OF_PAYMENT, store_id, payment_id, Kind.PAYMENT)
 
 
 def load(connection: Connection, store_id: str, collection_id: str) -> PaymentCollection:
@@ -202,11 +194,14 @@ def _tell(connection: Connection, store_id: str, collection_id: str, what: str, 
     events.append(connection, store_id, collection_id, f"payment.payment_collection.{what}", collection_id, now)
 
 
-def _found(connection: Connection, statement: Select[Any], store_id: str, collection_id: str) -> PaymentCollection:
-    require_kind(Kind.PAYMENT_COLLECTION, collection_id, "payment_collection_id")
-    row = connection.execute(statement, {"store": store_id, "key": collection_id}).first()
+def _found(
+    connection: Connection, statement: Select[Any], store_id: str, key: str, kind: Kind = Kind.PAYMENT_COLLECTION
+) -> PaymentCollection:
+    what = kind.name.lower()
+    require_kind(kind, key, f"{what}_id")
+    row = connection.execute(statement, {"store": store_id, "key": key}).first()
     if row is None:
-        raise NotFound(f"there is no payment collection {collection_id} in this store")
+        raise NotFound(f"there is no {what.replace('_', ' ')} {key} in this store")
     return _collection(connection, row)
 
 
