@@ -1,5 +1,6 @@
 """The database: its settings, its migrations, and the rules that it repeats."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -207,6 +208,32 @@ def test_processes_that_start_at_once_migrate_one_after_the_other(database_url: 
     assert databases[0].read(schema.version) == schema.HEAD
     for database in databases:
         database.dispose()
+
+
+def test_a_new_sqlite_file_that_another_process_is_just_creating_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "kassa.db"
+    database = Database(f"sqlite:///{file}")
+    # Not in WAL mode yet, and being written: SQLite refuses to change the mode at once, whatever the timeout.
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE of_another (id INTEGER)")
+    ends = threading.Timer(0.3, other.close)
+    ends.start()
+    assert database.read(schema.version) is None
+    ends.join()
+    database.dispose()
+
+
+def test_a_new_sqlite_file_that_stays_in_use_is_told_after_the_timeout(tmp_path: Path) -> None:
+    file = tmp_path / "kassa.db"
+    database = Database(f"sqlite:///{file}?timeout=0.2")
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="cannot be opened: database is locked"):
+        database.read(schema.version)
+    other.close()
+    assert database.read(schema.version) is None
+    database.dispose()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -19,6 +20,9 @@ BUSY_TIMEOUT_SECONDS = 30.0
 """How long another process may keep the write lock before somebody is told; ``?timeout=…`` in the URL is another limit."""
 
 LONGEST_BUSY_TIMEOUT_SECONDS = 3600.0
+
+BETWEEN_TRIES_SECONDS = 0.01
+"""How long to wait before the write-ahead log is asked for again."""
 
 READERS_SECONDS = 1.0
 """How long a fork waits for those who read."""
@@ -124,15 +128,15 @@ def _seconds(url: URL) -> float:
 def _create_engine(url: URL, busy_timeout_seconds: float, **options: Any) -> Engine:
     connect_args = {"timeout": busy_timeout_seconds}
     engine = create_engine(url, connect_args=connect_args, hide_parameters=True, **options)
-    event.listen(engine, "connect", _configure)
+    event.listen(engine, "connect", lambda connection, _record: _configure(connection, busy_timeout_seconds))
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _configure(connection: sqlite3.Connection, _record: Any) -> None:
+def _configure(connection: sqlite3.Connection, busy_timeout_seconds: float) -> None:
     # The driver must not begin transactions by itself: a writer has the write lock before its first read.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
+    _turn_on_write_ahead_log(connection, busy_timeout_seconds)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     journal = connection.execute("PRAGMA journal_mode").fetchone()[0]
@@ -143,6 +147,20 @@ def _configure(connection: sqlite3.Connection, _record: Any) -> None:
             f"SQLite must run with journal_mode=wal and synchronous=FULL to keep payments through a power cut, "
             f"but this file allows journal_mode={journal}, synchronous={synchronous}; put it on a local disk"
         )
+
+
+def _turn_on_write_ahead_log(connection: sqlite3.Connection, busy_timeout_seconds: float) -> None:
+    # SQLite's own timeout does not count here: while another creates the file, it refuses at once.
+    deadline = time.monotonic() + busy_timeout_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(BETWEEN_TRIES_SECONDS)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:
