@@ -1,6 +1,7 @@
 """The contract between kassa and its payment providers.
 
-A provider author imports from here and from nowhere else in kassa.  Start at ``hooks.py``.
+A provider author imports from here and from nowhere else in kassa.  Start at ``hooks.py``.  What authors would otherwise
+each write has modules of its own: ``http_client`` (needs the extra "http"), ``signatures``, ``decline_codes``.
 """
 
 from kassa_sdk.actions import (

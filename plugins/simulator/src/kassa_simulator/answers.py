@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, assert_never
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from kassa_sdk import (
     Action,
@@ -27,7 +27,9 @@ from kassa_sdk import (
     Wait,
 )
 from kassa_sdk.facts import MovementStatus, PaymentCondition
-from kassa_simulator.transport import HttpAnswer
+from kassa_sdk.http_client import HttpAnswer
+
+SERVER = "the simulator"
 
 
 class _Told(BaseModel):
@@ -143,18 +145,12 @@ def read_answer(answer: HttpAnswer) -> ToldAnswer | NotSent | Unknown:
         return NotSent(cause=f"the simulator turned the request away (HTTP {answer.status})")
     if answer.status not in _SUCCESSES | _REFUSALS:
         return Unknown(cause=f"the simulator answered with HTTP {answer.status}")
-    try:
-        told = ToldAnswer.model_validate_json(answer.body)
-    except ValidationError as error:
-        return unreadable(error)
+    told = answer.read(ToldAnswer, server=SERVER)
+    if isinstance(told, Unknown):
+        return told
     if (answer.status in _SUCCESSES) == (told.error is not None):
         return Unknown(cause=f"the simulator's answer contradicts its HTTP status {answer.status}")
     return told
-
-
-def unreadable(error: Exception) -> Unknown:
-    """An answer that makes no sense.  Its text is not repeated: nobody knows what is in it."""
-    return Unknown(cause=f"the simulator's answer makes no sense ({type(error).__name__})")
 
 
 def outcome_of(payment: ToldPayment) -> Outcome:

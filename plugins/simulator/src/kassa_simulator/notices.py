@@ -1,12 +1,11 @@
 """Notices: verify the raw bytes, then translate them."""
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from kassa_sdk import BadSignature, MoneyError, Notice, ProviderError, RawNotice
+from kassa_sdk.signatures import require_recent, required_header, verify_hmac
 from kassa_simulator.answers import ToldPayment, facts_of
-from kassa_simulator.signature import SIGNATURE_HEADER, verified_timestamp
-
-TOLERANCE_SECONDS = 300
+from kassa_simulator.signature import SIGNATURE_FORM, SIGNATURE_HEADER, signed_bytes
 
 
 class _Event(BaseModel):
@@ -17,7 +16,7 @@ class _Event(BaseModel):
     payment: ToldPayment | None = None
 
 
-def read(raw: RawNotice, secrets: tuple[str, ...], *, id_only: bool) -> tuple[Notice, ...]:
+def read(raw: RawNotice, secrets: tuple[SecretStr | None, ...], *, id_only: bool) -> tuple[Notice, ...]:
     """What a notice says.  ``id_only``: only which payment it is about, so that the engine looks it up.
 
     Raises BadSignature unless it was signed with one of the secrets within 300 seconds of its arrival; ProviderError when
@@ -38,15 +37,10 @@ def read(raw: RawNotice, secrets: tuple[str, ...], *, id_only: bool) -> tuple[No
     return (Notice(type=event.type, event_id=event.id, provider_reference=event.payment.id, facts=facts),)
 
 
-def _verify(raw: RawNotice, secrets: tuple[str, ...]) -> None:
-    header = raw.headers.get(SIGNATURE_HEADER)
-    if header is None:
-        raise BadSignature(f"the notice has no {SIGNATURE_HEADER} header")
-    timestamps = [verified_timestamp(raw.body, header, secret) for secret in secrets]
-    timestamp = next((verified for verified in timestamps if verified is not None), None)
-    if timestamp is None:
-        raise BadSignature(
-            "the signature does not fit the notice; check that option webhook_secret is the secret of the server"
-        )
-    if abs(raw.received_at.timestamp() - timestamp) > TOLERANCE_SECONDS:
-        raise BadSignature(f"the notice was signed more than {TOLERANCE_SECONDS} seconds away from its arrival")
+def _verify(raw: RawNotice, secrets: tuple[SecretStr | None, ...]) -> None:
+    form = SIGNATURE_FORM.fullmatch(required_header(raw, SIGNATURE_HEADER))
+    if form is None:
+        raise BadSignature(f"the {SIGNATURE_HEADER} header has another form than t=…,v1=…")
+    timestamp, signature = form.groups()
+    verify_hmac(signed_bytes(raw.body, timestamp), signatures=[signature], secrets=secrets)
+    require_recent(raw, timestamp)

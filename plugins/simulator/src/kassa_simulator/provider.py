@@ -39,8 +39,10 @@ from kassa_sdk import (
     UpdateRequest,
     hookimpl,
 )
+from kassa_sdk.http_client import HttpAnswer, HttpClient, Method, unreadable
 from kassa_simulator import notices
 from kassa_simulator.answers import (
+    SERVER,
     ToldAnswer,
     ToldPayment,
     action_of,
@@ -51,10 +53,8 @@ from kassa_simulator.answers import (
     outcome_of,
     read_answer,
     reference_facts,
-    unreadable,
 )
 from kassa_simulator.options import BASE_MANIFEST, SimulatorOptions, checked_base_url, manifest_for
-from kassa_simulator.transport import HttpAnswer, Method, Transport
 
 __all__ = ["SimulatorOptions", "SimulatorProvider"]
 
@@ -74,13 +74,17 @@ class SimulatorProvider:
 
     def __init__(self, options: SimulatorOptions) -> None:
         self.manifest = manifest_for(options)
-        self._transport = Transport(
-            checked_base_url(options), options.api_key.get_secret_value(), options.timeout_seconds
+        self._client = HttpClient(
+            checked_base_url(options),
+            server=SERVER,
+            timeout_seconds=options.timeout_seconds,
+            headers={"authorization": f"Bearer {options.api_key.get_secret_value()}"},
+            # The simulator runs on this machine: the environment's proxies have no business with it.
+            trust_env=False,
         )
         self._payments_per_page = options.payments_per_page
-        secrets = (options.webhook_secret, options.previous_webhook_secret)
-        self._notice_secrets = tuple(secret.get_secret_value() for secret in secrets if secret is not None)
-        self.close = weakref.finalize(self, self._transport.close)
+        self._notice_secrets = (options.webhook_secret, options.previous_webhook_secret)
+        self.close = weakref.finalize(self, self._client.close)
         """Closes the connections; happens by itself when the provider is no longer used."""
 
     @hookimpl
@@ -130,7 +134,7 @@ class SimulatorProvider:
         """Find the payment: by the simulator's id, else by our key (where it keeps keys), else by our reference."""
         if request.provider_reference is not None:
             path = f"/payments/{quote(request.provider_reference, safe='')}"
-            return _read(self._transport.send("GET", path), _found_by_id)
+            return _read(self._client.send("GET", path), _found_by_id)
         if self.manifest.idempotency.keys != "none":
             outcome = self._search({"attempt_key": request.attempt_key})
             if not isinstance(outcome, NotFound):
@@ -149,7 +153,7 @@ class SimulatorProvider:
         }
         if request.cursor is not None:
             query["cursor"] = request.cursor
-        return _read(self._transport.send("GET", "/payments", query=query), _page)
+        return _read(self._client.send("GET", "/payments", query=query), _page)
 
     @hookimpl
     def read_notice(self, raw: RawNotice) -> tuple[Notice, ...]:
@@ -159,7 +163,7 @@ class SimulatorProvider:
         return notices.read(raw, self._notice_secrets, id_only=self.manifest.notices == "id_only")
 
     def _search(self, query: dict[str, str]) -> LookUpOutcome:
-        return _read(self._transport.send("GET", "/payments", query=query), _found_by_search)
+        return _read(self._client.send("GET", "/payments", query=query), _found_by_search)
 
     def _call_about(
         self, request: PaymentRequest, verb: str, amount: Money | None, translate: Callable[[ToldAnswer], Outcome]
@@ -178,7 +182,7 @@ class SimulatorProvider:
     ) -> Outcome:
         # The key is sent in every mode, because the books keep it for the tests. Whether it means anything is the server's
         # business.
-        return _read(self._transport.send(method, path, attempt_key=attempt_key, json=body), translate)
+        return _read(self._client.send(method, path, json=body, headers={"idempotency-key": attempt_key}), translate)
 
 
 def _read(
@@ -193,7 +197,7 @@ def _read(
     try:
         return translate(told)
     except (ValidationError, MoneyError) as error:
-        return unreadable(error)
+        return unreadable(error, server=SERVER)
 
 
 def _refused(told: ToldAnswer) -> Declined | Unknown | None:

@@ -1,28 +1,12 @@
-"""What an error of the network, or an answer that nobody expected, proves."""
+"""What an answer that nobody expected proves."""
 
-import inspect
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
 import pytest
 
 from kassa_sdk import NotSent, Unknown
-from kassa_simulator.transport import WHAT_AN_ERROR_PROVES, what_it_proves
-
-
-def test_the_table_knows_every_exception_of_httpx():
-    exported = {thing for name, thing in vars(httpx).items() if inspect.isclass(thing) and issubclass(thing, Exception)}
-    assert set(WHAT_AN_ERROR_PROVES) == exported
-
-
-@pytest.mark.parametrize("error_type", sorted(WHAT_AN_ERROR_PROVES, key=lambda error_type: error_type.__name__))
-def test_only_errors_from_before_the_first_byte_prove_that_nothing_was_sent(error_type):
-    nothing_sent = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL"}
-    outcome = what_it_proves(error_type.__new__(error_type))
-    assert isinstance(outcome, NotSent if error_type.__name__ in nothing_sent else Unknown)
-    assert error_type.__name__ in outcome.cause
 
 
 @pytest.fixture
