@@ -1,0 +1,50 @@
+"""How the conformance exam is taken with a simulator as the server: by this provider, or by one that speaks to it.
+
+Needs the extra "exam" of kassa-sdk.
+"""
+
+from kassa_sdk import Action, JsonObject, Money
+from kassa_sdk.conformance import Candidate, Scenario, Scenarios, ServerBooks
+from kassa_simulator.process import SimulatorProcess
+from kassa_simulator.provider import SimulatorProvider
+
+
+def candidate(
+    simulator: SimulatorProcess, provider: type[SimulatorProvider] = SimulatorProvider, *, timeout_seconds: float = 0.4
+) -> Candidate:
+    """This provider as a candidate, with the simulator's books as the truth."""
+
+    def options(url: str) -> JsonObject:
+        return {
+            "base_url": url,
+            "api_key": simulator.settings.api_key,
+            "webhook_secret": simulator.settings.webhook_secret,
+            "timeout_seconds": timeout_seconds,
+        }
+
+    def approves(reference: str, action: Action) -> None:
+        simulator.control.answer_challenge(reference, "approve")
+
+    def refuses(reference: str, action: Action) -> None:
+        simulator.control.answer_challenge(reference, "decline")
+
+    def books(reference: str) -> ServerBooks:
+        payment = simulator.control.payment(reference)
+        authorized, captured, refunded = (
+            Money(payment[total], payment["currency"]) for total in ("authorized", "captured", "refunded")
+        )
+        is_canceled = payment["status"] == "canceled"
+        return ServerBooks(authorized=authorized, captured=captured, refunded=refunded, is_canceled=is_canceled)
+
+    return Candidate(
+        provider=provider,
+        server_url=simulator.url,
+        options=options,
+        scenarios=Scenarios(
+            decline=Scenario(data={"scenario": "decline"}),
+            action=Scenario(data={"scenario": "challenge"}, answers=approves),
+            action_refused=Scenario(data={"scenario": "challenge"}, answers=refuses),
+            pending=Scenario(data={"scenario": "pending"}),
+        ),
+        books=books,
+    )

@@ -1,0 +1,276 @@
+"""The exam's own side of the contract: it asks a provider as the engine does, and keeps everything that it hears."""
+
+import itertools
+import logging
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, SecretStr
+
+from kassa_sdk.conformance.candidate import Candidate, Scenario, ServerBooks
+from kassa_sdk.conformance.fault_proxy import FaultProxy
+from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, not_reached
+from kassa_sdk.errors import Unsupported
+from kassa_sdk.hooks import Provider
+from kassa_sdk.manifest import Manifest
+from kassa_sdk.money import Money
+from kassa_sdk.outcomes import (
+    ActionRequired,
+    Declined,
+    Found,
+    NotFound,
+    NotSent,
+    Outcome,
+    PaymentPage,
+    Pending,
+    Succeeded,
+    Unknown,
+)
+from kassa_sdk.records import JsonObject
+from kassa_sdk.requests import (
+    ActionRequest,
+    AuthorizeRequest,
+    CancelRequest,
+    CaptureRequest,
+    Customer,
+    InitiateRequest,
+    LookUpRequest,
+    ProviderRequest,
+    RefundRequest,
+    Shopper,
+)
+
+RETURN_URL = "https://shop.example/return"
+SHOPPER = Shopper(customer=Customer(id="cus_exam", email="ada@shop.example"), return_url=RETURN_URL, locale="en")
+
+ANSWERS = (Succeeded, ActionRequired, Pending, Declined, NotSent, Unknown, Found, NotFound, PaymentPage)
+
+OutcomeT = TypeVar("OutcomeT")
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class ExamPayment:
+    """One payment under examination; ``data`` is what the provider returned last."""
+
+    our_reference: str
+    provider_reference: str
+    amount: Money
+    scenario: Scenario
+    data: JsonObject
+
+
+@dataclass
+class Heard:
+    """Everything that a provider let out: its outcomes as JSON, what it raised, what was logged meanwhile."""
+
+    outcomes: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+
+
+class _Listening(logging.Handler):
+    def __init__(self, log: list[str]) -> None:
+        super().__init__(logging.DEBUG)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._log.append(logging.Formatter().format(record))
+
+
+class Exam:
+    """One instance of the candidate's provider, and the requests of an engine to it."""
+
+    def __init__(self, candidate: Candidate, proxy: FaultProxy | None) -> None:
+        self.candidate = candidate
+        self.proxy = proxy
+        self.heard = Heard()
+        self.options = self._options(proxy.url if proxy is not None else candidate.server_url or "")
+        self.provider: Provider = candidate.provider(self.options)
+        self.manifest: Manifest = self.provider.manifest
+
+    def at(self, url: str) -> "Exam":
+        """The same exam with a provider that is configured for another address."""
+        other = Exam(replace(self.candidate, server_url=url), None)
+        other.heard = self.heard
+        return other
+
+    def with_options(self, options: BaseModel) -> Provider:
+        """Another instance of the provider."""
+        provider: Provider = self.candidate.provider(options)
+        return provider
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret in the options."""
+        return tuple(secrets_in(self.options))
+
+    def key(self) -> str:
+        """An attempt key that nobody has used."""
+        return f"exam-{next(_numbers)}-{self.candidate.amount.minor}-1"
+
+    # What the engine asks.
+
+    def initiate(self, scenario: Scenario, amount: Money | None = None, key: str | None = None) -> Outcome:
+        """``initiate``, for a new session."""
+        request = InitiateRequest(
+            attempt_key=key or self.key(),
+            our_reference=f"payses_exam{next(_numbers)}",
+            amount=amount or self.candidate.amount,
+            data=scenario.data,
+            shopper=SHOPPER,
+        )
+        return self.call("initiate", request)
+
+    def authorize(self, payment: ExamPayment, key: str | None = None) -> Outcome:
+        """``authorize``, for the whole amount."""
+        about = self._about(payment, key)
+        return self.call("authorize", AuthorizeRequest(amount=payment.amount, shopper=SHOPPER, **about))
+
+    def action(self, payment: ExamPayment, answer: JsonObject | None = None) -> Outcome:
+        """``action``, with what the storefront relays."""
+        about = self._about(payment, None)
+        return self.call("action", ActionRequest(amount=payment.amount, answer=answer or {}, shopper=SHOPPER, **about))
+
+    def capture(self, payment: ExamPayment, amount: Money | None = None, key: str | None = None) -> Outcome:
+        """``capture``; of the whole amount when none is given."""
+        taken = amount or payment.amount
+        request = CaptureRequest(amount=taken, is_whole=taken == payment.amount, **self._about(payment, key))
+        return self.call("capture", request)
+
+    def refund(self, payment: ExamPayment, amount: Money | None = None, key: str | None = None) -> Outcome:
+        """``refund``; of the whole amount when none is given."""
+        return self.call("refund", RefundRequest(amount=amount or payment.amount, **self._about(payment, key)))
+
+    def cancel(self, payment: ExamPayment, key: str | None = None) -> Outcome:
+        """``cancel``."""
+        return self.call("cancel", CancelRequest(**self._about(payment, key)))
+
+    def look_up(self, payment: ExamPayment, hook: str = "authorize", key: str | None = None) -> Any:
+        """``look_up`` by the provider's reference."""
+        request = LookUpRequest(
+            hook=hook,
+            attempt_key=key or self.key(),
+            our_reference=payment.our_reference,
+            provider_reference=payment.provider_reference,
+        )
+        return self.ask("look_up", request)
+
+    def call(self, hook: str, request: ProviderRequest) -> Outcome:
+        """Any hook that ends in an outcome, as the engine takes it: what is raised leaves everybody in the dark."""
+        outcome: Outcome = self.ask(hook, request)
+        return outcome
+
+    def ask(self, hook: str, request: Any) -> Any:
+        """Any hook."""
+        implementation = getattr(self.provider, hook, None)
+        if implementation is None or not hasattr(implementation, "kassa_impl"):
+            return Declined(code="no_hook", reason=f"There is no hook {hook}.")
+        answer = self._heard(hook, request)
+        return answer if isinstance(answer, ANSWERS) else Unknown(cause=f"returned {type(answer).__name__}")
+
+    # How far a check wants a payment to be.
+
+    def initiated(self, scenario: Scenario | None = None, amount: Money | None = None) -> ExamPayment:
+        """A session that was prepared; the shopper has done their part."""
+        scenario, amount = scenario or self.candidate.scenarios.approve, amount or self.candidate.amount
+        outcome = reached(Succeeded, "initiate", self.initiate(scenario, amount))
+        payment = ExamPayment(
+            our_reference=outcome.facts.our_reference or "",
+            provider_reference=outcome.facts.provider_reference,
+            amount=amount,
+            scenario=scenario,
+            data=outcome.data or {},
+        )
+        if scenario.pays is not None:
+            scenario.pays(payment.provider_reference)
+        return payment
+
+    def authorized(self, amount: Money | None = None) -> ExamPayment:
+        """A payment that is held (or paid, where the provider takes the money at once)."""
+        payment = self.initiated(amount=amount)
+        outcome = reached(Succeeded, "authorize", self.authorize(payment))
+        return replace(payment, data=outcome.data or payment.data)
+
+    def captured(self, amount: Money | None = None) -> ExamPayment:
+        """A payment that was taken as a whole."""
+        payment = self.authorized(amount)
+        if self.books(payment).captured != payment.amount:
+            reached(Succeeded, "capture", self.capture(payment))
+        return payment
+
+    def books(self, payment: ExamPayment) -> ServerBooks:
+        """What the server says about a payment; a check that needs it is not proven without."""
+        if self.candidate.books is None:
+            not_proven("the exam was given no books of the server")
+        return self.candidate.books(payment.provider_reference)
+
+    def network(self) -> FaultProxy:
+        """The proxy; a check that needs it says nothing about a provider without a server."""
+        if self.proxy is None:
+            does_not_apply("this provider has no server")
+        return self.proxy
+
+    def _options(self, url: str) -> BaseModel:
+        options: type[BaseModel] = self.candidate.provider.Options
+        return options.model_validate(dict(self.candidate.options(url)))
+
+    def _about(self, payment: ExamPayment, key: str | None) -> dict[str, Any]:
+        return {
+            "attempt_key": key or self.key(),
+            "our_reference": payment.our_reference,
+            "provider_reference": payment.provider_reference,
+            "data": payment.data,
+        }
+
+    def _heard(self, hook: str, request: Any) -> Any:
+        listening, root = _Listening(self.heard.log), logging.getLogger()
+        level = root.level
+        root.addHandler(listening)
+        root.setLevel(logging.DEBUG)
+        try:
+            answer = getattr(self.provider, hook)(request)
+        except Unsupported as error:
+            self.heard.errors.append("".join(traceback.format_exception(error)))
+            # The engine takes it, and nothing else that is raised, for proof that nothing was sent.
+            return Declined(code="unsupported", reason=str(error))
+        except Exception as error:
+            self.heard.errors.append("".join(traceback.format_exception(error)))
+            return Unknown(cause=f"raised {type(error).__name__}")
+        finally:
+            root.removeHandler(listening)
+            root.setLevel(level)
+        if isinstance(answer, BaseModel):
+            self.heard.outcomes.append(answer.model_dump_json())
+        return answer
+
+
+def reached(kind: type[OutcomeT], step: str, outcome: object) -> OutcomeT:
+    """The outcome, where it is of this kind; otherwise the check was not reached."""
+    if not isinstance(outcome, kind):
+        not_reached(step, described(outcome))
+    return outcome
+
+
+def described(outcome: object) -> str:
+    """An outcome in a few words."""
+    detail = next((str(getattr(outcome, name)) for name in ("cause", "reason", "action") if hasattr(outcome, name)), "")
+    return f"{type(outcome).__name__} ({detail})" if detail else type(outcome).__name__
+
+
+def secrets_in(value: object) -> Iterable[str]:
+    """Every secret in a value: a model, a container, a SecretStr."""
+    if isinstance(value, SecretStr):
+        if value.get_secret_value():
+            yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from secrets_in(getattr(value, name))
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from secrets_in(each)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            yield from secrets_in(each)

@@ -1,0 +1,192 @@
+"""Checks of what the network does: nobody may guess, and a repetition has one effect."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from kassa_sdk.conformance.exam import Exam, ExamPayment, described, reached
+from kassa_sdk.conformance.fault_proxy import Fault, SentRequest, address_where_nobody_listens
+from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, violation
+from kassa_sdk.manifest import Manifest, Portions
+from kassa_sdk.money import Money
+from kassa_sdk.outcomes import Declined, NotSent, Outcome, Succeeded, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A hook that moves money, the payment it needs, and how the server's books show its effect."""
+
+    declared: Callable[[Manifest], bool]
+    prepare: Callable[[Exam], ExamPayment]
+    ask: Callable[[Exam, ExamPayment, str], Outcome]
+    effect: Callable[[Exam, ExamPayment], Money | bool]
+
+
+CALLS: Mapping[str, _Call] = {
+    "authorize": _Call(
+        lambda manifest: True,
+        lambda exam: exam.initiated(),
+        lambda exam, payment, key: exam.authorize(payment, key),
+        lambda exam, payment: exam.books(payment).authorized,
+    ),
+    "capture": _Call(
+        lambda manifest: manifest.captures is not Portions.NONE,
+        lambda exam: exam.authorized(),
+        lambda exam, payment, key: exam.capture(payment, _part(exam, payment), key),
+        lambda exam, payment: exam.books(payment).captured,
+    ),
+    "refund": _Call(
+        lambda manifest: manifest.refunds is not Portions.NONE,
+        lambda exam: exam.captured(),
+        lambda exam, payment, key: exam.refund(payment, _part_back(exam, payment), key),
+        lambda exam, payment: exam.books(payment).refunded,
+    ),
+    "cancel": _Call(
+        lambda manifest: manifest.cancel,
+        lambda exam: exam.authorized(),
+        lambda exam, payment, key: exam.cancel(payment, key),
+        lambda exam, payment: exam.books(payment).is_canceled,
+    ),
+}
+
+_EACH_HOOK = pytest.mark.parametrize("hook", CALLS)
+_EACH_LOSS = pytest.mark.parametrize(
+    "fault", [fault for fault in Fault if fault is not Fault.TWICE], ids=lambda f: f.name
+)
+
+
+@pytest.mark.kassa_proves("faults")
+class FaultChecks:
+    """Connections that break, answers that do not come, requests that are repeated."""
+
+    @pytest.mark.parametrize("hook", ["initiate", *CALLS])
+    def test_a_connection_that_was_never_made_is_not_sent(self, exam: Exam, hook: str) -> None:
+        exam.network()
+        elsewhere = exam.at(address_where_nobody_listens())
+        if hook == "initiate":
+            outcome = elsewhere.initiate(exam.candidate.scenarios.approve)
+        else:
+            call = _declared(exam, hook)
+            outcome = call.ask(elsewhere, call.prepare(exam), exam.key())
+        if not isinstance(outcome, NotSent):
+            violation(
+                f"no connection to the server could be made, and {hook} ended in {described(outcome)}",
+                "that is NotSent: it is proven that nothing happened, and the same request may go again",
+            )
+
+    @_EACH_LOSS
+    @_EACH_HOOK
+    def test_what_nobody_can_tell_is_unknown(self, exam: Exam, hook: str, fault: Fault) -> None:
+        call, proxy = _declared(exam, hook), exam.network()
+        payment = call.prepare(exam)
+        with proxy.going_wrong(fault):
+            outcome = call.ask(exam, payment, exam.key())
+        if not proxy.hits:
+            does_not_apply(f"{hook} sends nothing that has an effect")
+        legal = (Unknown, NotSent) if fault is Fault.TURNED_AWAY else (Unknown,)
+        if not isinstance(outcome, legal):
+            violation(
+                f"{fault.value}; {hook} ended in {described(outcome)}",
+                f"that is Unknown: {_danger(outcome)}",
+            )
+
+    @_EACH_LOSS
+    @_EACH_HOOK
+    def test_a_repetition_with_the_same_key_has_one_effect(self, exam: Exam, hook: str, fault: Fault) -> None:
+        call, proxy = _declared(exam, hook), exam.network()
+        _keys_are_shown(exam)
+        payment, key = call.prepare(exam), exam.key()
+        with proxy.going_wrong(fault), proxy.recording() as first:
+            call.ask(exam, payment, key)
+        if not proxy.hits:
+            does_not_apply(f"{hook} sends nothing that has an effect")
+        once = call.effect(exam, payment) if fault.is_acted_on else None
+        with proxy.recording() as second:
+            outcome = call.ask(exam, payment, key)
+        if not isinstance(outcome, Succeeded):
+            violation(
+                f"{fault.value}; the same {hook} again, with the same key, ended in {described(outcome)}",
+                "within the key's window a repetition gets the first result",
+            )
+        _is_the_same_request(hook, first, second, key)
+        if once is not None and call.effect(exam, payment) != once:
+            violation(
+                f"{fault.value}; the same {hook} again, with the same key, and the server's books went from {once} "
+                f"to {call.effect(exam, payment)}",
+                "a provider with native keys has one effect for one key, however often it is asked",
+                'idempotency=Idempotency(keys="none"), and each request is sent once, ever',
+            )
+
+    @_EACH_HOOK
+    def test_a_request_that_arrives_twice_has_one_effect(self, exam: Exam, hook: str) -> None:
+        call, proxy = _declared(exam, hook), exam.network()
+        _keys_are_shown(exam)
+        payment, twin = call.prepare(exam), call.prepare(exam)
+        reached(Succeeded, hook, call.ask(exam, twin, exam.key()))
+        with proxy.going_wrong(Fault.TWICE):
+            call.ask(exam, payment, exam.key())
+        if not proxy.hits:
+            does_not_apply(f"{hook} sends nothing that has an effect")
+        if call.effect(exam, payment) != call.effect(exam, twin):
+            violation(
+                f"the network delivered the request of one {hook} twice, and the server's books say "
+                f"{call.effect(exam, payment)} in place of {call.effect(exam, twin)}",
+                "the key of the attempt goes along with every request, so that the server recognises it",
+                'idempotency=Idempotency(keys="none")',
+            )
+
+
+def _danger(outcome: Outcome) -> str:
+    match outcome:
+        case Declined():
+            return "what is called declined is paid a second time, while the first may have gone through"
+        case NotSent():
+            return "what is called not sent is sent again, while the first may have gone through"
+        case _:
+            return "nobody knows whether the server has acted"
+
+
+def _is_the_same_request(hook: str, first: list[SentRequest], second: list[SentRequest], key: str) -> None:
+    before = [(each.method, each.target, each.body) for each in first if each.has_effect]
+    after = [(each.method, each.target, each.body) for each in second if each.has_effect]
+    if after and before[:1] != after[:1]:
+        violation(
+            f"a repeated {hook} sends another request than the first one",
+            "a resend repeats the request exactly; a server that compares them refuses another one under the same key",
+        )
+    if after and not any(key in each.text() for each in second if each.has_effect):
+        violation(
+            f"a repeated {hook} does not carry the attempt_key of its request",
+            "the key of the request, and no other, goes to the server with every send",
+        )
+
+
+def _declared(exam: Exam, hook: str) -> _Call:
+    call = CALLS[hook]
+    if not call.declared(exam.manifest):
+        does_not_apply(f"the manifest does not list {hook}")
+    return call
+
+
+def _keys_are_shown(exam: Exam) -> None:
+    if exam.manifest.idempotency.keys != "native":
+        does_not_apply("the provider takes no keys")
+    if exam.candidate.books is None:
+        not_proven("the exam was given no books of the server")
+    if "keys" in exam.candidate.not_proven:
+        not_proven(exam.candidate.not_proven["keys"])
+
+
+def _part(exam: Exam, payment: ExamPayment) -> Money:
+    """So little that a second one would not be refused for want of money."""
+    return payment.amount if exam.manifest.captures is Portions.FULL else _share(exam, payment)
+
+
+def _part_back(exam: Exam, payment: ExamPayment) -> Money:
+    return payment.amount if exam.manifest.refunds is Portions.FULL else _share(exam, payment)
+
+
+def _share(exam: Exam, payment: ExamPayment) -> Money:
+    step = exam.manifest.amounts.steps.get(payment.amount.currency, 1)
+    return Money(payment.amount.minor * 3 // 10 // step * step, payment.amount.currency)

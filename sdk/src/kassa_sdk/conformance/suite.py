@@ -1,0 +1,34 @@
+"""``ProviderConformance``: the whole exam as one class to inherit from."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from kassa_sdk.conformance.candidate import Candidate
+from kassa_sdk.conformance.exam import Exam
+from kassa_sdk.conformance.fault_proxy import fault_proxy
+from kassa_sdk.conformance.faults import FaultChecks
+from kassa_sdk.conformance.movements import CancelChecks, CaptureChecks, RefundChecks
+from kassa_sdk.conformance.payments import ActionChecks, DeclineChecks, PaymentChecks, PendingChecks
+
+
+class ProviderConformance(
+    PaymentChecks, DeclineChecks, ActionChecks, PendingChecks, CaptureChecks, RefundChecks, CancelChecks, FaultChecks
+):
+    """Inherit from it, and say in the fixture ``candidate`` what is to be examined.  No test is to be overridden."""
+
+    @pytest.fixture
+    def candidate(self) -> Candidate:
+        """The provider, its server, and how the server is brought to each end."""
+        raise NotImplementedError(
+            "give your test class a fixture `candidate` that returns a kassa_sdk.conformance.Candidate"
+        )
+
+    @pytest.fixture
+    def exam(self, candidate: Candidate) -> Iterator[Exam]:
+        """The provider behind the fault proxy."""
+        if candidate.server_url is None:
+            yield Exam(candidate, None)
+            return
+        with fault_proxy(candidate.server_url) as proxy:
+            yield Exam(candidate, proxy)

@@ -1,0 +1,30 @@
+"""What a check can end in, beside passing.  Each end is a sentence: an author reads it without our source at hand."""
+
+from typing import NoReturn
+
+import pytest
+
+NOT_PROVEN = "not proven: "
+NOT_REACHED = "not reached: "
+DOES_NOT_APPLY = "does not apply: "
+
+
+def violation(did: str, contract: str, legal: str | None = None) -> NoReturn:
+    """The check fails: what the provider did, what the contract says, which line of the manifest would make it legal."""
+    sentence = f"{did}\n  The contract: {contract}"
+    pytest.fail(sentence if legal is None else f"{sentence}\n  To make it legal, declare: {legal}", pytrace=False)
+
+
+def not_proven(reason: str) -> NoReturn:
+    """Nothing is known: the exam was not given what it takes.  It is listed, with the reason."""
+    pytest.skip(NOT_PROVEN + reason)
+
+
+def does_not_apply(reason: str) -> NoReturn:
+    """The check is about something that the manifest declares otherwise; another check examines that."""
+    pytest.skip(DOES_NOT_APPLY + reason)
+
+
+def not_reached(step: str, end: str) -> NoReturn:
+    """What the check needs did not come about, which is another check's finding."""
+    pytest.skip(f"{NOT_REACHED}{step} ended in {end}")

@@ -1,0 +1,64 @@
+"""The exam is examined: each broken provider fails the check that is there for it, and no other; the honest one none."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kassa_simulator.process import SimulatorProcess, start_simulator
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from mutants import MUTANTS
+
+pytest_plugins = ["pytester"]
+
+TAKEN_BY = """
+    import pytest
+    from kassa_sdk.conformance import ProviderConformance
+    from kassa_simulator import SimulatorProvider, exam
+    from mutants import MUTANTS
+
+    class TestTheCandidate(ProviderConformance):
+        @pytest.fixture
+        def candidate(self, simulator):
+            return exam.candidate(simulator, MUTANTS.get({name!r}, SimulatorProvider), timeout_seconds=0.2)
+"""
+
+
+class _Given:
+    """Hands the running simulator to the inner run."""
+
+    def __init__(self, simulator: SimulatorProcess) -> None:
+        self._simulator = simulator
+
+    @pytest.fixture
+    def simulator(self) -> SimulatorProcess:
+        return self._simulator
+
+
+@pytest.fixture(scope="session")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
+    with start_simulator(tmp_path_factory.mktemp("exam") / "books.jsonl") as simulator:
+        yield simulator
+
+
+def failed_checks(pytester: pytest.Pytester, simulator: SimulatorProcess, name: str) -> set[str]:
+    """The checks that a candidate fails."""
+    pytester.makepyfile(TAKEN_BY.format(name=name))
+    run = pytester.inline_run("-q", "-p", "no:cacheprovider", plugins=[_Given(simulator)])
+    reports = run.getreports("pytest_runtest_logreport")
+    assert len(reports) > 100
+    return {report.location[2].rpartition(".")[2].partition("[")[0] for report in reports if report.failed}
+
+
+def test_an_honest_provider_passes(pytester: pytest.Pytester, simulator: SimulatorProcess) -> None:
+    assert failed_checks(pytester, simulator, "none") == set()
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mistake_is_caught_by_its_own_check_and_by_no_other(
+    pytester: pytest.Pytester, simulator: SimulatorProcess, name: str
+) -> None:
+    assert failed_checks(pytester, simulator, name) == {MUTANTS[name].caught_by}
