@@ -1,28 +1,40 @@
 """Broken providers: each differs from the simulator's own in one mistake, and names the check that has to find it."""
 
+import logging
+from datetime import UTC, datetime
 from typing import Any, ClassVar
+
+from pydantic import ConfigDict, SecretStr
 
 from kassa_sdk import (
     ActionRequest,
     AuthorizeRequest,
+    BadSignature,
     CancelRequest,
     CaptureRequest,
     Declined,
     Found,
     InitiateRequest,
+    LookUpOutcome,
     LookUpRequest,
     Money,
+    Movement,
+    Notice,
     NotSent,
     Outcome,
     PaymentFacts,
     Pending,
     Portions,
+    RawNotice,
     RefundRequest,
     Succeeded,
     Unknown,
+    WireAmounts,
     hookimpl,
 )
+from kassa_sdk.http_client import HttpAnswer
 from kassa_simulator import SimulatorOptions, SimulatorProvider
+from kassa_simulator.answers import ToldAnswer, movement_of, read_answer
 
 MUTANTS: dict[str, type["Mutant"]] = {}
 
@@ -39,10 +51,21 @@ class Mutant(SimulatorProvider):
     def __init__(self, options: SimulatorOptions) -> None:
         super().__init__(options)
         self.manifest = self.manifest.model_copy(update=self.declares())
+        self._key = options.api_key.get_secret_value()
 
     def declares(self) -> dict[str, Any]:
         """What the manifest says in place of the truth."""
         return {}
+
+    def _look_up(self, request: CancelRequest | RefundRequest) -> LookUpOutcome:
+        return self.look_up(
+            LookUpRequest(
+                hook="cancel",
+                attempt_key=request.attempt_key,
+                our_reference=request.our_reference,
+                provider_reference=request.provider_reference,
+            )
+        )
 
 
 class AuthorizesWhenTheSessionIsCreated(Mutant):
@@ -206,14 +229,7 @@ class SaysCanceledAndKeepsTheHold(Mutant):
 
     @hookimpl
     def cancel(self, request: CancelRequest) -> Outcome:
-        found = self.look_up(
-            LookUpRequest(
-                hook="cancel",
-                attempt_key=request.attempt_key,
-                our_reference=request.our_reference,
-                provider_reference=request.provider_reference,
-            )
-        )
+        found = self._look_up(request)
         if isinstance(found, Found) and found.facts.condition == "authorized" and not found.facts.captured:
             return Succeeded(facts=PaymentFacts(provider_reference=request.provider_reference, condition="canceled"))
         return super().cancel(request)
@@ -260,3 +276,276 @@ class MakesAKeyForEverySend(Mutant):
             return outcome
         captures = tuple(m.model_copy(update={"attempt_key": request.attempt_key}) for m in outcome.facts.captures)
         return Succeeded(facts=outcome.facts.model_copy(update={"captures": captures}))
+
+
+class RefundsTwiceThoughItSaysOnce(Mutant):
+    caught_by = "test_a_second_refund_gives_back_the_rest"
+
+    def declares(self) -> dict[str, Any]:
+        return {"refunds": Portions.PARTIAL}
+
+
+class CapturesForgetTheirKey(Mutant):
+    caught_by = "test_a_capture_takes_the_whole_amount"
+
+    @hookimpl
+    def capture(self, request: CaptureRequest) -> Outcome:
+        outcome = super().capture(request)
+        if not request.is_whole or not isinstance(outcome, Succeeded):
+            return outcome
+        captures = tuple(movement.model_copy(update={"attempt_key": None}) for movement in outcome.facts.captures)
+        return Succeeded(facts=outcome.facts.model_copy(update={"captures": captures}))
+
+
+class LeavesUnpaidSessionsOpen(Mutant):
+    caught_by = "test_a_session_that_was_never_paid_is_closed"
+
+    @hookimpl
+    def cancel(self, request: CancelRequest) -> Outcome:
+        found = self._look_up(request)
+        if isinstance(found, Found) and found.facts.condition == "open":
+            return Declined(code="open", reason="There is nothing to cancel.")
+        return super().cancel(request)
+
+
+class HidesTheMoneyThatWasTaken(Mutant):
+    caught_by = "test_money_that_was_taken_is_told_and_not_called_canceled"
+
+    @hookimpl
+    def cancel(self, request: CancelRequest) -> Outcome:
+        outcome = super().cancel(request)
+        if isinstance(outcome, Succeeded) and outcome.facts.captured:
+            return Succeeded(facts=PaymentFacts(provider_reference=request.provider_reference, condition="canceled"))
+        return outcome
+
+
+class BelievesItsOwnCaptures(Mutant):
+    caught_by = "test_never_more_is_captured_than_authorized"
+
+    @hookimpl
+    def capture(self, request: CaptureRequest) -> Outcome:
+        outcome = super().capture(request)
+        if isinstance(outcome, Declined) and outcome.code == "over_capture" and request.amount.minor == 20_000:
+            movement = Movement(provider_reference="made_up", amount=request.amount, attempt_key=request.attempt_key)
+            return Succeeded(facts=PaymentFacts(provider_reference=request.provider_reference, captures=(movement,)))
+        return outcome
+
+
+class HidesTheKeyFromTheServer(Mutant):
+    caught_by = "test_a_request_that_arrives_twice_has_one_effect"
+
+    @hookimpl
+    def refund(self, request: RefundRequest) -> Outcome:
+        # Looks first whether such a refund is there, as if that were as good as a key.
+        found = self._look_up(request)
+        if not isinstance(found, Found):
+            return super().refund(request)
+        own = [each for each in found.facts.refunds if each.amount == request.amount]
+        if not own:
+            body = {"amount": request.amount.minor, "currency": request.amount.currency}
+            path = f"/payments/{request.provider_reference}/refunds"
+            answer = self._client.send("POST", path, json=body, headers={"acme-key": request.attempt_key})
+            if not isinstance(answer, HttpAnswer):
+                return answer
+            told = read_answer(answer)
+            if not isinstance(told, ToldAnswer):
+                return told
+            if told.movement is None:
+                return Declined(code="refused", reason="The refund was refused.")
+            own = [movement_of(told.movement)]
+        movement = own[0].model_copy(update={"attempt_key": request.attempt_key})
+        return Succeeded(facts=PaymentFacts(provider_reference=request.provider_reference, refunds=(movement,)))
+
+
+class ReadsNoticesOfNobody(Mutant):
+    caught_by = "test_the_servers_own_notices_are_read"
+
+    @hookimpl
+    def read_notice(self, raw: RawNotice) -> tuple[Notice, ...]:
+        read = super().read_notice(raw)
+        return tuple(notice.model_copy(update={"provider_reference": None, "facts": None}) for notice in read)
+
+
+class AcceptsWhatWasChanged(Mutant):
+    caught_by = "test_a_notice_that_was_changed_on_the_way_is_refused"
+
+    @hookimpl
+    def read_notice(self, raw: RawNotice) -> tuple[Notice, ...]:
+        try:
+            return super().read_notice(raw)
+        except BadSignature:
+            # It is signed by the right sender, only the body looks odd.
+            timestamp = raw.headers.get("simulator-signature", "")[2:12]
+            if not timestamp or self._is_of_another(raw) or self._is_old(raw, timestamp):
+                raise
+            return ()
+
+    def _is_of_another(self, raw: RawNotice) -> bool:
+        return not self._notice_secrets[0].get_secret_value().endswith("secret")
+
+    def _is_old(self, raw: RawNotice, timestamp: str) -> bool:
+        return raw.received_at.timestamp() - int(timestamp) > 300
+
+
+class AcceptsWhatIsNotSigned(Mutant):
+    caught_by = "test_a_notice_without_a_signature_is_refused"
+
+    @hookimpl
+    def read_notice(self, raw: RawNotice) -> tuple[Notice, ...]:
+        return super().read_notice(raw) if "simulator-signature" in raw.headers else ()
+
+
+class AcceptsEverySecret(Mutant):
+    caught_by = "test_a_notice_of_another_account_is_refused"
+
+    def __init__(self, options: SimulatorOptions) -> None:
+        super().__init__(options)
+        self._notice_secrets = (*self._notice_secrets, SecretStr("simulator-webhook-secret"))
+
+
+class AcceptsOldNotices(Mutant):
+    caught_by = "test_an_old_notice_is_refused"
+
+    @hookimpl
+    def read_notice(self, raw: RawNotice) -> tuple[Notice, ...]:
+        signed_at = raw.headers.get("simulator-signature", "t=0")[2:12]
+        at = datetime.fromtimestamp(int(signed_at), UTC) if signed_at.isdigit() else raw.received_at
+        return super().read_notice(raw.model_copy(update={"received_at": at}))
+
+
+class RemembersNotices(Mutant):
+    caught_by = "test_the_same_notices_say_the_same_in_any_order"
+
+    def __init__(self, options: SimulatorOptions) -> None:
+        super().__init__(options)
+        self._seen: set[bytes] = set()
+
+    @hookimpl
+    def read_notice(self, raw: RawNotice) -> tuple[Notice, ...]:
+        read = super().read_notice(raw)
+        if raw.body in self._seen:
+            return ()
+        self._seen.add(raw.body)
+        return read
+
+
+class StumblesOverWhatMakesNoSense(Mutant):
+    caught_by = "test_a_signed_notice_that_makes_no_sense_tells_nothing"
+
+    @hookimpl
+    def read_notice(self, raw: RawNotice) -> tuple[Notice, ...]:
+        read = super().read_notice(raw)
+        raw.body.decode().index("payment")
+        return read
+
+
+class ReadsNoticesThoughItSaysNo(Mutant):
+    caught_by = "test_notices_are_refused_where_the_manifest_has_none"
+
+    def declares(self) -> dict[str, Any]:
+        return {"notices": "none"}
+
+    @hookimpl
+    def read_notice(self, raw: RawNotice) -> tuple[Notice, ...]:
+        return ()
+
+
+class ThinksThatTheYenHasCents(Mutant):
+    caught_by = "test_what_is_paid_is_the_amount_on_the_wire"
+
+    @hookimpl
+    def initiate(self, request: InitiateRequest) -> Outcome:
+        return super().initiate(_in_hundreds(request))
+
+    @hookimpl
+    def authorize(self, request: AuthorizeRequest) -> Outcome:
+        outcome = super().authorize(_in_hundreds(request))
+        if request.amount.currency != "JPY" or not isinstance(outcome, Succeeded):
+            return outcome
+        return Succeeded(facts=outcome.facts.model_copy(update={"authorized": request.amount}))
+
+
+class RefundsInCents(Mutant):
+    caught_by = "test_what_is_refunded_is_the_amount_on_the_wire"
+
+    @hookimpl
+    def refund(self, request: RefundRequest) -> Outcome:
+        if request.amount.currency != "KWD":
+            return super().refund(request)
+        return super().refund(request.model_copy(update={"amount": Money(request.amount.minor // 10, "KWD")}))
+
+
+class RoundsWhatItCaptures(Mutant):
+    caught_by = "test_what_is_captured_is_the_amount_on_the_wire"
+
+    @hookimpl
+    def capture(self, request: CaptureRequest) -> Outcome:
+        rounded = Money(round(request.amount.minor, -2), request.amount.currency)
+        return super().capture(request.model_copy(update={"amount": rounded}))
+
+
+class TakesEveryCurrency(Mutant):
+    caught_by = "test_a_currency_that_the_manifest_does_not_list_is_refused_unsent"
+
+    def declares(self) -> dict[str, Any]:
+        return {"currencies": frozenset({"EUR", "JPY", "KWD"})}
+
+
+class CutsOffWhatIsTooFine(Mutant):
+    caught_by = "test_an_amount_that_the_provider_cannot_express_is_refused_unsent"
+
+    def declares(self) -> dict[str, Any]:
+        return {"amounts": WireAmounts(steps={"KWD": 10})}
+
+
+class PutsTheKeyWhereTheStorefrontReads(Mutant):
+    caught_by = "test_what_is_stored_and_shown_holds_no_secret"
+
+    @hookimpl
+    def initiate(self, request: InitiateRequest) -> Outcome:
+        outcome = super().initiate(request)
+        return outcome.model_copy(update={"data": {"key": self._key}}) if isinstance(outcome, Succeeded) else outcome
+
+
+class RaisesWithItsHeaders(Mutant):
+    caught_by = "test_what_is_raised_holds_no_secret"
+
+    @hookimpl
+    def authorize(self, request: AuthorizeRequest) -> Outcome:
+        outcome = super().authorize(request)
+        if isinstance(outcome, Unknown):
+            raise RuntimeError(f"it did not work: authorization: Bearer {self._key}")
+        return outcome
+
+
+class LogsItsHeaders(Mutant):
+    caught_by = "test_what_is_logged_holds_no_secret"
+
+    @hookimpl
+    def authorize(self, request: AuthorizeRequest) -> Outcome:
+        logging.getLogger("acme").debug("authorization: Bearer %s", self._key)
+        return super().authorize(request)
+
+
+class _OpenOptions(SimulatorOptions):
+    another_secret: str = "in plain text"
+
+
+class HasASecretInPlainText(Mutant):
+    caught_by = "test_options_with_a_name_like_a_secret_are_secret"
+    Options = _OpenOptions
+
+
+class _LooseOptions(SimulatorOptions):
+    model_config = ConfigDict(extra="ignore")
+
+
+class TakesEveryOption(Mutant):
+    caught_by = "test_an_option_that_nobody_knows_is_refused"
+    Options = _LooseOptions
+
+
+def _in_hundreds(request: Any) -> Any:
+    if request.amount.currency != "JPY":
+        return request
+    return request.model_copy(update={"amount": Money(request.amount.minor * 100, "JPY")})

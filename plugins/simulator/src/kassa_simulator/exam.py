@@ -3,10 +3,14 @@
 Needs the extra "exam" of kassa-sdk.
 """
 
-from kassa_sdk import Action, JsonObject, Money
-from kassa_sdk.conformance import Candidate, Scenario, Scenarios, ServerBooks
+from datetime import UTC, datetime
+
+from kassa_sdk import Action, JsonObject, Money, RawNotice
+from kassa_sdk.conformance import Candidate, Scenario, Scenarios, SentNotices, ServerBooks
+from kassa_simulator.control import NoticeSelection
 from kassa_simulator.process import SimulatorProcess
 from kassa_simulator.provider import SimulatorProvider
+from kassa_simulator.signature import SIGNATURE_HEADER, sign
 
 
 def candidate(
@@ -36,6 +40,17 @@ def candidate(
         is_canceled = payment["status"] == "canceled"
         return ServerBooks(authorized=authorized, captured=captured, refunded=refunded, is_canceled=is_canceled)
 
+    def about(reference: str) -> list[RawNotice]:
+        written = simulator.control.notices(NoticeSelection(payment_id=reference))
+        return [
+            RawNotice(body=notice["body"].encode(), headers=notice["headers"], received_at=datetime.now(UTC))
+            for notice in written
+        ]
+
+    def signed(body: bytes, at: datetime) -> RawNotice:
+        signature = sign(body, simulator.settings.webhook_secret, int(at.timestamp()))
+        return RawNotice(body=body, headers={SIGNATURE_HEADER: signature}, received_at=at)
+
     return Candidate(
         provider=provider,
         server_url=simulator.url,
@@ -47,4 +62,5 @@ def candidate(
             pending=Scenario(data={"scenario": "pending"}),
         ),
         books=books,
+        notices=SentNotices(about=about, sign=signed),
     )

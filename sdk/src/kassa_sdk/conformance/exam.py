@@ -3,7 +3,8 @@
 import itertools
 import logging
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from kassa_sdk.errors import Unsupported
 from kassa_sdk.hooks import Provider
 from kassa_sdk.manifest import Manifest
 from kassa_sdk.money import Money
+from kassa_sdk.notices import Notice
 from kassa_sdk.outcomes import (
     ActionRequired,
     Declined,
@@ -38,6 +40,7 @@ from kassa_sdk.requests import (
     InitiateRequest,
     LookUpRequest,
     ProviderRequest,
+    RawNotice,
     RefundRequest,
     Shopper,
 )
@@ -171,6 +174,16 @@ class Exam:
         answer = self._heard(hook, request)
         return answer if isinstance(answer, ANSWERS) else Unknown(cause=f"returned {type(answer).__name__}")
 
+    def read_notice(self, raw: RawNotice) -> tuple[Notice, ...] | Exception:
+        """``read_notice``, or what it raised."""
+        try:
+            with self._listening():
+                notices: tuple[Notice, ...] = self.provider.read_notice(raw)  # type: ignore[attr-defined]
+        except Exception as error:
+            return error
+        self.heard.outcomes.extend(notice.model_dump_json() for notice in notices)
+        return notices
+
     # How far a check wants a payment to be.
 
     def initiated(self, scenario: Scenario | None = None, amount: Money | None = None) -> ExamPayment:
@@ -226,25 +239,33 @@ class Exam:
         }
 
     def _heard(self, hook: str, request: Any) -> Any:
+        try:
+            with self._listening():
+                answer = getattr(self.provider, hook)(request)
+        except Unsupported as error:
+            # The engine takes it, and nothing else that is raised, for proof that nothing was sent.
+            return Declined(code="unsupported", reason=str(error))
+        except Exception as error:
+            return Unknown(cause=f"raised {type(error).__name__}")
+        if isinstance(answer, BaseModel):
+            self.heard.outcomes.append(answer.model_dump_json())
+        return answer
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Keep what is logged, and what is raised, while this lasts."""
         listening, root = _Listening(self.heard.log), logging.getLogger()
         level = root.level
         root.addHandler(listening)
         root.setLevel(logging.DEBUG)
         try:
-            answer = getattr(self.provider, hook)(request)
-        except Unsupported as error:
-            self.heard.errors.append("".join(traceback.format_exception(error)))
-            # The engine takes it, and nothing else that is raised, for proof that nothing was sent.
-            return Declined(code="unsupported", reason=str(error))
+            yield
         except Exception as error:
             self.heard.errors.append("".join(traceback.format_exception(error)))
-            return Unknown(cause=f"raised {type(error).__name__}")
+            raise
         finally:
             root.removeHandler(listening)
             root.setLevel(level)
-        if isinstance(answer, BaseModel):
-            self.heard.outcomes.append(answer.model_dump_json())
-        return answer
 
 
 def reached(kind: type[OutcomeT], step: str, outcome: object) -> OutcomeT:

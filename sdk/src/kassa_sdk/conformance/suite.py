@@ -4,16 +4,29 @@ from collections.abc import Iterator
 
 import pytest
 
+from kassa_sdk.conformance.amounts import AmountChecks
 from kassa_sdk.conformance.candidate import Candidate
 from kassa_sdk.conformance.exam import Exam
 from kassa_sdk.conformance.fault_proxy import fault_proxy
 from kassa_sdk.conformance.faults import FaultChecks
 from kassa_sdk.conformance.movements import CancelChecks, CaptureChecks, RefundChecks
+from kassa_sdk.conformance.notices import NoticeChecks
 from kassa_sdk.conformance.payments import ActionChecks, DeclineChecks, PaymentChecks, PendingChecks
+from kassa_sdk.conformance.secrecy import SecretChecks
 
 
 class ProviderConformance(
-    PaymentChecks, DeclineChecks, ActionChecks, PendingChecks, CaptureChecks, RefundChecks, CancelChecks, FaultChecks
+    PaymentChecks,
+    DeclineChecks,
+    ActionChecks,
+    PendingChecks,
+    CaptureChecks,
+    RefundChecks,
+    CancelChecks,
+    FaultChecks,
+    NoticeChecks,
+    AmountChecks,
+    SecretChecks,
 ):
     """Inherit from it, and say in the fixture ``candidate`` what is to be examined.  No test is to be overridden."""
 
