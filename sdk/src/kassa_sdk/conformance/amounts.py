@@ -7,7 +7,7 @@ import pytest
 
 from kassa_sdk.conformance.exam import Exam, described
 from kassa_sdk.conformance.fault_proxy import SentRequest
-from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, not_reached, violation
+from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, not_reached, proves, violation
 from kassa_sdk.currencies import EXPONENTS
 from kassa_sdk.errors import MoneyError
 from kassa_sdk.manifest import Manifest, Portions
@@ -20,7 +20,7 @@ _TELLING_DIGITS = 1_237
 _EACH_CURRENCY = pytest.mark.parametrize("currency", ["JPY", "EUR", "KWD"])
 
 
-@pytest.mark.kassa_proves("amounts")
+@proves("amounts")
 class AmountChecks:
     """Money on the wire."""
 
@@ -32,9 +32,9 @@ class AmountChecks:
     def test_what_is_captured_is_the_amount_on_the_wire(self, exam: Exam, currency: str) -> None:
         if exam.manifest.captures in {Portions.NONE, Portions.FULL}:
             does_not_apply("the manifest lists no capture of a part")
-        part = _telling(exam.manifest, currency)
+        network, part = exam.network(), _telling(exam.manifest, currency)
         payment = exam.authorized(part + part)
-        with exam.network().recording() as sent:
+        with network.recording() as sent:
             outcome = exam.capture(payment, part)
         _succeeded("capture", outcome)
         _is_on_the_wire(exam.manifest, "capture", part, sent)
@@ -43,9 +43,9 @@ class AmountChecks:
     def test_what_is_refunded_is_the_amount_on_the_wire(self, exam: Exam, currency: str) -> None:
         if exam.manifest.refunds in {Portions.NONE, Portions.FULL}:
             does_not_apply("the manifest lists no refund of a part")
-        part = _telling(exam.manifest, currency)
+        network, part = exam.network(), _telling(exam.manifest, currency)
         payment = exam.captured(part + part)
-        with exam.network().recording() as sent:
+        with network.recording() as sent:
             outcome = exam.refund(payment, part)
         _succeeded("refund", outcome)
         _is_on_the_wire(exam.manifest, "refund", part, sent)

@@ -57,13 +57,17 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class ExamPayment:
-    """One payment under examination; ``data`` is what the provider returned last."""
+    """One payment under examination; ``data`` is what the provider returned last.
+
+    ``is_captured``: the provider says that the money was taken with the authorization.
+    """
 
     our_reference: str
     provider_reference: str
     amount: Money
     scenario: Scenario
     data: JsonObject
+    is_captured: bool = False
 
 
 @dataclass
@@ -205,12 +209,13 @@ class Exam:
         """A payment that is held (or paid, where the provider takes the money at once)."""
         payment = self.initiated(amount=amount)
         outcome = reached(Succeeded, "authorize", self.authorize(payment))
-        return replace(payment, data=outcome.data or payment.data)
+        is_captured = outcome.facts.captured == payment.amount
+        return replace(payment, data=outcome.data or payment.data, is_captured=is_captured)
 
     def captured(self, amount: Money | None = None) -> ExamPayment:
         """A payment that was taken as a whole."""
         payment = self.authorized(amount)
-        if self.books(payment).captured != payment.amount:
+        if not payment.is_captured:
             reached(Succeeded, "capture", self.capture(payment))
         return payment
 

@@ -7,7 +7,7 @@ import pytest
 
 from kassa_sdk.conformance.exam import Exam, ExamPayment, described, reached
 from kassa_sdk.conformance.fault_proxy import Fault, SentRequest, address_where_nobody_listens
-from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, violation
+from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, proves, violation
 from kassa_sdk.manifest import Manifest, Portions
 from kassa_sdk.money import Money
 from kassa_sdk.outcomes import Declined, NotSent, Outcome, Succeeded, Unknown
@@ -56,7 +56,7 @@ _EACH_LOSS = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.kassa_proves("faults")
+@proves("faults")
 class FaultChecks:
     """Connections that break, answers that do not come, requests that are repeated."""
 

@@ -3,17 +3,15 @@
 from collections.abc import Callable
 from functools import partial
 
-import pytest
-
 from kassa_sdk.conformance.exam import Exam, ExamPayment, described
-from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, not_reached, violation
+from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, not_reached, proves, violation
 from kassa_sdk.facts import Movement
 from kassa_sdk.manifest import Portions
 from kassa_sdk.money import Money
 from kassa_sdk.outcomes import Outcome, Pending, Succeeded
 
 
-@pytest.mark.kassa_proves("captures")
+@proves("captures")
 class CaptureChecks:
     """Taking what was authorized."""
 
@@ -68,7 +66,7 @@ class CaptureChecks:
             )
 
 
-@pytest.mark.kassa_proves("refunds")
+@proves("refunds")
 class RefundChecks:
     """Giving back what was taken."""
 
@@ -112,7 +110,7 @@ class RefundChecks:
         _refused(exam, payment, "a refund", partial(exam.refund, payment), "refunds=Portions.FULL")
 
 
-@pytest.mark.kassa_proves("cancel")
+@proves("cancel")
 class CancelChecks:
     """Giving up what was not taken."""
 
@@ -167,7 +165,7 @@ def _requires(portions: Portions) -> None:
 
 def _held(exam: Exam) -> ExamPayment:
     payment = exam.authorized()
-    if exam.candidate.books is not None and exam.books(payment).captured:
+    if payment.is_captured:
         does_not_apply("this provider takes the money when it authorizes")
     return payment
 

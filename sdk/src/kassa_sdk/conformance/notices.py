@@ -7,8 +7,8 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from kassa_sdk.conformance.candidate import SentNotices
-from kassa_sdk.conformance.exam import Exam, ExamPayment
-from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, violation
+from kassa_sdk.conformance.exam import Exam
+from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, proves, violation
 from kassa_sdk.errors import BadSignature, ProviderError
 from kassa_sdk.notices import Notice
 from kassa_sdk.requests import RawNotice
@@ -16,13 +16,14 @@ from kassa_sdk.requests import RawNotice
 _UNHEARD_OF = b'{"id": "evt_exam", "type": "exam.never_heard_of", "data": {"object": {}}}'
 
 
-@pytest.mark.kassa_proves("notices")
+@proves("notices")
 class NoticeChecks:
     """Webhooks, true and forged."""
 
     def test_the_servers_own_notices_are_read(self, exam: Exam) -> None:
+        sent = _notices(exam)
         payment = exam.captured()
-        about = [notice for raw in _sent(exam, payment) for notice in _read(exam, raw)]
+        about = [notice for raw in sent.about(payment.provider_reference) for notice in _read(exam, raw)]
         mine = [notice for notice in about if notice.provider_reference == payment.provider_reference]
         if not mine:
             violation(
@@ -43,7 +44,7 @@ class NoticeChecks:
             )
 
     def test_a_notice_that_was_changed_on_the_way_is_refused(self, exam: Exam) -> None:
-        raw = _sent(exam, exam.captured())[0]
+        raw = _sent(exam)[0]
         digits = [match.start() for match in re.finditer(rb"[0-9]", raw.body)] or list(range(len(raw.body)))
         for position in digits[:: max(1, len(digits) // 20)]:
             changed = b"1" if raw.body[position : position + 1] != b"1" else b"2"
@@ -51,23 +52,23 @@ class NoticeChecks:
             _refused(exam, raw.model_copy(update={"body": body}), "a notice with one byte changed")
 
     def test_a_notice_without_a_signature_is_refused(self, exam: Exam) -> None:
-        raw = _sent(exam, exam.captured())[0]
+        raw = _sent(exam)[0]
         _refused(exam, raw.model_copy(update={"headers": {}}), "a notice without any header")
 
     def test_a_notice_of_another_account_is_refused(self, exam: Exam) -> None:
-        raw = _sent(exam, exam.captured())[0]
+        raw = _sent(exam)[0]
         exam.provider = exam.with_options(_with_other_secrets(exam.options))
         _refused(exam, raw, "a notice that was signed with the secret of another account")
 
     def test_an_old_notice_is_refused(self, exam: Exam) -> None:
-        raw = _sent(exam, exam.captured())[0]
+        raw = _sent(exam)[0]
         if exam.candidate.notices is not None and not exam.candidate.notices.are_dated:
             not_proven("the provider's signatures cover no time, so an old notice cannot be told")
         late = raw.model_copy(update={"received_at": raw.received_at + timedelta(days=1)})
         _refused(exam, late, "a notice that was signed a day before it came in")
 
     def test_the_same_notices_say_the_same_in_any_order(self, exam: Exam) -> None:
-        sent = _sent(exam, exam.captured())
+        sent = _sent(exam)
         first = [_read(exam, raw) for raw in sent]
         second = [_read(exam, raw) for raw in reversed(sent)]
         if first != second[::-1]:
@@ -111,8 +112,9 @@ def _notices(exam: Exam) -> SentNotices:
     return exam.candidate.notices
 
 
-def _sent(exam: Exam, payment: ExamPayment) -> list[RawNotice]:
-    sent = list(_notices(exam).about(payment.provider_reference))
+def _sent(exam: Exam) -> list[RawNotice]:
+    notices = _notices(exam)
+    sent = list(notices.about(exam.captured().provider_reference))
     if not sent:
         not_proven("the server sent no notice about the payment")
     return sent

@@ -1,16 +1,14 @@
 """Checks of the way to a payment: initiate, authorize, the action between, and what a decline leaves behind."""
 
-import pytest
-
 from kassa_sdk.conformance.candidate import Scenario
 from kassa_sdk.conformance.exam import Exam, ExamPayment, described, reached
-from kassa_sdk.conformance.verdicts import not_proven, violation
+from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, proves, violation
 from kassa_sdk.money import Money
 from kassa_sdk.outcomes import ActionRequired, Declined, Pending, Succeeded
 from kassa_sdk.records import JsonObject
 
 
-@pytest.mark.kassa_proves("payments")
+@proves("payments")
 class PaymentChecks:
     """What every provider must be able to do."""
 
@@ -56,12 +54,12 @@ class PaymentChecks:
             )
 
 
-@pytest.mark.kassa_proves("declines")
+@proves("declines")
 class DeclineChecks:
     """A no of the provider."""
 
     def test_a_declined_payment_says_why_and_nothing_moves(self, exam: Exam) -> None:
-        payment = exam.initiated(_given(exam.candidate.scenarios.decline, "decline"))
+        payment = exam.initiated(_given(exam, "decline"))
         outcome = exam.authorize(payment)
         if not isinstance(outcome, Declined):
             violation(
@@ -77,12 +75,12 @@ class DeclineChecks:
             )
 
 
-@pytest.mark.kassa_proves("actions")
+@proves("actions")
 class ActionChecks:
     """What the shopper must do in between."""
 
     def test_an_action_is_required_and_one_that_the_manifest_lists(self, exam: Exam) -> None:
-        payment = exam.initiated(_given(exam.candidate.scenarios.action, "action"))
+        payment = exam.initiated(_given(exam, "action"))
         outcome = exam.authorize(payment)
         if not isinstance(outcome, ActionRequired):
             violation(
@@ -97,7 +95,7 @@ class ActionChecks:
             )
 
     def test_an_approved_action_leads_to_the_payment(self, exam: Exam) -> None:
-        payment, action = self._waiting(exam, _given(exam.candidate.scenarios.action, "action"))
+        payment, action = self._waiting(exam, _given(exam, "action"))
         outcome = exam.action(payment, _answered(payment, action))
         if not isinstance(outcome, Succeeded | Pending):
             violation(
@@ -106,7 +104,7 @@ class ActionChecks:
             )
 
     def test_an_answer_of_the_storefront_proves_nothing(self, exam: Exam) -> None:
-        payment, _ = self._waiting(exam, _given(exam.candidate.scenarios.action, "action"))
+        payment, _ = self._waiting(exam, _given(exam, "action"))
         forged: JsonObject = {
             "status": "succeeded",
             "approved": True,
@@ -122,7 +120,7 @@ class ActionChecks:
             )
 
     def test_a_refused_action_is_declined(self, exam: Exam) -> None:
-        payment, action = self._waiting(exam, _given(exam.candidate.scenarios.action_refused, "action_refused"))
+        payment, action = self._waiting(exam, _given(exam, "action_refused"))
         outcome = exam.action(payment, _answered(payment, action))
         if not isinstance(outcome, Declined):
             violation(
@@ -136,12 +134,12 @@ class ActionChecks:
         return payment, reached(ActionRequired, "authorize", exam.authorize(payment))
 
 
-@pytest.mark.kassa_proves("pending")
+@proves("pending")
 class PendingChecks:
     """What the provider has taken, and does not know yet."""
 
     def test_what_nobody_knows_yet_is_pending(self, exam: Exam) -> None:
-        payment = exam.initiated(_given(exam.candidate.scenarios.pending, "pending"))
+        payment = exam.initiated(_given(exam, "pending"))
         outcome = exam.authorize(payment)
         if not isinstance(outcome, Pending):
             violation(
@@ -162,7 +160,10 @@ def _answered(payment: ExamPayment, required: ActionRequired) -> JsonObject:
     return payment.scenario.answers(payment.provider_reference, required.action) or {}
 
 
-def _given(scenario: Scenario | None, name: str) -> Scenario:
+def _given(exam: Exam, name: str) -> Scenario:
+    if name.startswith("action") and not exam.manifest.actions:
+        does_not_apply("the manifest lists no actions")
+    scenario: Scenario | None = getattr(exam.candidate.scenarios, name)
     if scenario is None:
-        not_proven(f"the exam was given no scenario {name!r}")
+        not_proven(exam.candidate.not_proven.get(name, f"the exam was given no scenario {name!r}"))
     return scenario

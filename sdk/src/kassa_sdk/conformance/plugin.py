@@ -1,8 +1,97 @@
-"""The pytest plugin of the exam; pytest finds it through an entry point."""
+"""The pytest plugin of the exam; pytest finds it through an entry point.
+
+It says at the end what was proven (the matrix), writes it to files where it is asked to, and lets no check be left out in
+silence: one that was not reached, though no other failed, fails the run.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from kassa_sdk.conformance.matrix import Matrix, Verdict
+
+PROPERTY = "kassa_capability"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the matrix is written to."""
+    group = parser.getgroup("kassa", "conformance exam of kassa providers")
+    group.addoption("--kassa-report", type=Path, metavar="FILE", help="write the capability matrix as JSON")
+    group.addoption("--kassa-badge", type=Path, metavar="FILE", help="write a badge, as badge servers read it")
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the exam's marker known."""
-    config.addinivalue_line("markers", "kassa_proves(capability): what a check of the conformance exam is about")
+    """Listen to what the checks find."""
+    config.pluginmanager.register(_Listener(config), "kassa-conformance-listener")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Write into each check's report what it is about; as a property it survives the way between processes."""
+    for item in items:
+        capability = getattr(getattr(item, "function", None), PROPERTY, None)
+        if capability is not None and item.parent is not None:
+            item.user_properties.append((PROPERTY, [item.parent.name, capability]))
+
+
+class _Listener:
+    """Gathers what the checks of this run have found."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._matrix: Matrix | None = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        about: Any = dict(report.user_properties).get(PROPERTY)
+        if about is None or not (report.when == "call" or report.failed or report.skipped):
+            return
+        from kassa_sdk.conformance.matrix import Finding, Matrix
+
+        self._matrix = self._matrix or Matrix()
+        verdict, why = _verdict(report)
+        self._matrix.findings.append(Finding(about[0], about[1], verdict, why))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        # Processes of pytest-xdist know only their own share; the one that gathered them all judges.
+        if self._matrix is None or hasattr(session.config, "workerinput"):
+            return
+        if self._matrix.unexplained() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        for option, content in (("kassa_report", self._matrix.as_json), ("kassa_badge", self._matrix.as_badge)):
+            file: Path | None = self._config.getoption(option)
+            if file is not None:
+                file.write_text(json.dumps(content(), indent=2) + "\n", encoding="utf-8")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._matrix is None:
+            return
+        for candidate in self._matrix.candidates():
+            terminalreporter.section(f"kassa exam of {candidate}")
+            for line in self._matrix.lines(candidate):
+                terminalreporter.line(line)
+        for candidate in self._matrix.unexplained():
+            terminalreporter.line(
+                f"{candidate} fails: checks were not reached, though none failed; see above what they lacked", red=True
+            )
+
+
+def _verdict(report: pytest.TestReport) -> "tuple[Verdict, str]":
+    from kassa_sdk.conformance.verdicts import DOES_NOT_APPLY, NOT_PROVEN, NOT_REACHED
+
+    if report.failed:
+        return "failed", ""
+    if report.passed:
+        return "proven", ""
+    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = said.removeprefix("Skipped: ")
+    for prefix, verdict in (
+        (DOES_NOT_APPLY, "does not apply"),
+        (NOT_REACHED, "not reached"),
+        (NOT_PROVEN, "not proven"),
+    ):
+        if reason.startswith(prefix):
+            return verdict, reason.removeprefix(prefix)  # type: ignore[return-value]
+    return "not proven", reason

@@ -3,12 +3,11 @@
 import re
 from datetime import UTC, datetime
 
-import pytest
 from pydantic import ValidationError
 
 from kassa_sdk.conformance.exam import Exam, secrets_in
 from kassa_sdk.conformance.fault_proxy import Fault, address_where_nobody_listens
-from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, violation
+from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, proves, violation
 from kassa_sdk.outcomes import ActionRequired
 from kassa_sdk.requests import RawNotice
 
@@ -17,7 +16,7 @@ _SOUNDS_SECRET = re.compile(r"(secret|password|token|private|api_?key)", re.IGNO
 _SOUNDS_PUBLIC = re.compile(r"(public|publishable)", re.IGNORECASE)
 
 
-@pytest.mark.kassa_proves("secrets")
+@proves("secrets")
 class SecretChecks:
     """Canaries: the secrets of the exam must not sing."""
 

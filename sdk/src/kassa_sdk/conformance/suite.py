@@ -16,19 +16,21 @@ from kassa_sdk.conformance.secrecy import SecretChecks
 
 
 class ProviderConformance(
-    PaymentChecks,
-    DeclineChecks,
-    ActionChecks,
-    PendingChecks,
-    CaptureChecks,
-    RefundChecks,
-    CancelChecks,
-    FaultChecks,
-    NoticeChecks,
-    AmountChecks,
     SecretChecks,
+    AmountChecks,
+    NoticeChecks,
+    FaultChecks,
+    CancelChecks,
+    RefundChecks,
+    CaptureChecks,
+    PendingChecks,
+    ActionChecks,
+    DeclineChecks,
+    PaymentChecks,
 ):
     """Inherit from it, and say in the fixture ``candidate`` what is to be examined.  No test is to be overridden."""
+
+    # Payments stand last above, because pytest runs first what is inherited from the last class.
 
     @pytest.fixture
     def candidate(self) -> Candidate:

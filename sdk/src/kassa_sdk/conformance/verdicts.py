@@ -1,12 +1,33 @@
-"""What a check can end in, beside passing.  Each end is a sentence: an author reads it without our source at hand."""
+"""What a check is about, and what it can end in beside passing.
 
-from typing import NoReturn
+Each end is a sentence: an author reads it without our source at hand.
+"""
+
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
 
 import pytest
 
 NOT_PROVEN = "not proven: "
 NOT_REACHED = "not reached: "
 DOES_NOT_APPLY = "does not apply: "
+
+ChecksT = TypeVar("ChecksT", bound=type)
+
+
+def proves(capability: str) -> Callable[[ChecksT], ChecksT]:
+    """What the checks of a class are about, as the matrix calls it.
+
+    Written on each check, because pytest gives a class that inherits from several the marks of all of them.
+    """
+
+    def mark(checks: ChecksT) -> ChecksT:
+        for name, check in vars(checks).items():
+            if name.startswith("test_"):
+                check.kassa_capability = capability
+        return checks
+
+    return mark
 
 
 def violation(did: str, contract: str, legal: str | None = None) -> NoReturn:
