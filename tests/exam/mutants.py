@@ -498,6 +498,13 @@ class CutsOffWhatIsTooFine(Mutant):
         return {"amounts": WireAmounts(steps={"KWD": 10})}
 
 
+class WritesItsExceptionsLikeAllOthers(Mutant):
+    caught_by = "test_the_providers_own_exceptions_are_written_as_it_wants_them"
+
+    def declares(self) -> dict[str, Any]:
+        return {"amounts": WireAmounts(exponents={"ISK": 2})}
+
+
 class PutsTheKeyWhereTheStorefrontReads(Mutant):
     caught_by = "test_what_is_stored_and_shown_holds_no_secret"
 

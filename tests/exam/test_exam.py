@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kassa_sdk.conformance import ProviderConformance
 from kassa_simulator.process import SimulatorProcess, start_simulator
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -51,6 +52,11 @@ def failed_checks(pytester: pytest.Pytester, simulator: SimulatorProcess, name: 
     reports = run.getreports("pytest_runtest_logreport")
     assert len(reports) > 100
     return {report.location[2].rpartition(".")[2].partition("[")[0] for report in reports if report.failed}
+
+
+def test_every_check_has_a_broken_provider_that_fails_it() -> None:
+    checks = {name for name in dir(ProviderConformance) if name.startswith("test_")}
+    assert checks == {mutant.caught_by for mutant in MUTANTS.values()}
 
 
 def test_an_honest_provider_passes(pytester: pytest.Pytester, simulator: SimulatorProcess) -> None:
