@@ -58,8 +58,9 @@ async def _capture_with_metadata(request: web.Request, handler: Any) -> web.Stre
     intent = resources.PaymentIntent._api_retrieve(parts[3])
     intent.metadata.update(posted.pop("metadata", {}))
     expand = posted.pop("expand", None)
-    # Known before the capture, because localstripe writes the event of its webhook during it.
-    intent.latest_charge._amount_to_capture = int(posted.get("amount_to_capture", intent.amount))
+    if intent.status == "requires_capture":
+        # Known before the capture, because localstripe writes the event of its webhook during it.
+        intent.latest_charge._amount_to_capture = int(posted.get("amount_to_capture", intent.amount))
     return json_response(resources.PaymentIntent._api_capture(parts[3], **posted)._export(expand=expand))
 
 
@@ -102,6 +103,12 @@ class LocalStripe:
     def post(self, path: str, **form: str) -> requests.Response:
         """Any request with the secret key, such as one made in the dashboard."""
         return requests.post(self.url + path, data=form, auth=(self.secret_key, ""), timeout=WAIT_SECONDS)
+
+    def get(self, path: str) -> Any:
+        """Any question with the secret key."""
+        answer = requests.get(self.url + path, auth=(self.secret_key, ""), timeout=WAIT_SECONDS)
+        answer.raise_for_status()
+        return answer.json()
 
     def card(self, number: str) -> str:
         """A payment method, as stripe.js makes one of what the shopper types."""
