@@ -15,14 +15,18 @@ from kassa_sdk import (
     Declined,
     Found,
     InitiateRequest,
+    ListPaymentsOutcome,
+    ListPaymentsRequest,
     LookUpOutcome,
     LookUpRequest,
     Money,
     Movement,
+    NotFound,
     Notice,
     NotSent,
     Outcome,
     PaymentFacts,
+    PaymentPage,
     Pending,
     Portions,
     RawNotice,
@@ -355,6 +359,106 @@ class HidesTheKeyFromTheServer(Mutant):
             own = [movement_of(told.movement)]
         movement = own[0].model_copy(update={"attempt_key": request.attempt_key})
         return Succeeded(facts=PaymentFacts(provider_reference=request.provider_reference, refunds=(movement,)))
+
+
+class LosesAWayToFind(Mutant):
+    caught_by = "test_a_payment_is_found_by_all_that_the_manifest_lists"
+
+    @hookimpl
+    def look_up(self, request: LookUpRequest) -> LookUpOutcome:
+        if request.provider_reference is None and "nobodys" not in request.our_reference:
+            return NotFound()
+        return super().look_up(request)
+
+
+class TellsNoTotals(Mutant):
+    caught_by = "test_what_is_found_says_what_the_server_knows"
+
+    @hookimpl
+    def look_up(self, request: LookUpRequest) -> LookUpOutcome:
+        found = super().look_up(request)
+        if not isinstance(found, Found):
+            return found
+        return Found(facts=found.facts.model_copy(update={"authorized": None, "captured": None}))
+
+
+class FindsCapturesWithoutTheirKeys(Mutant):
+    caught_by = "test_a_capture_whose_answer_was_lost_is_found_with_its_key"
+
+    @hookimpl
+    def look_up(self, request: LookUpRequest) -> LookUpOutcome:
+        found = super().look_up(request)
+        if not isinstance(found, Found):
+            return found
+        captures = tuple(movement.model_copy(update={"attempt_key": None}) for movement in found.facts.captures)
+        return Found(facts=found.facts.model_copy(update={"captures": captures}))
+
+
+class CallsWhatNeverWasUnknown(Mutant):
+    caught_by = "test_what_never_was_is_not_found"
+
+    @hookimpl
+    def look_up(self, request: LookUpRequest) -> LookUpOutcome:
+        found = super().look_up(request)
+        return Unknown(cause="HTTP 404") if isinstance(found, NotFound) else found
+
+
+class TakesSilenceForNotFound(Mutant):
+    caught_by = "test_not_found_is_what_the_server_says_and_not_the_network"
+
+    @hookimpl
+    def look_up(self, request: LookUpRequest) -> LookUpOutcome:
+        found = super().look_up(request)
+        return NotFound() if isinstance(found, NotSent) else found
+
+
+class CapturesWhileItLooks(Mutant):
+    caught_by = "test_looking_changes_nothing"
+
+    @hookimpl
+    def look_up(self, request: LookUpRequest) -> LookUpOutcome:
+        found = super().look_up(request)
+        if isinstance(found, Found) and found.facts.authorized and not found.facts.captured:
+            body = {"amount": found.facts.authorized.minor, "currency": found.facts.authorized.currency}
+            path = f"/payments/{found.facts.provider_reference}/captures"
+            self._client.send("POST", path, json=body, headers={"idempotency-key": request.attempt_key})
+        return found
+
+
+class LooksUpThoughItSaysNo(Mutant):
+    caught_by = "test_look_ups_are_refused_where_the_manifest_has_none"
+
+    def declares(self) -> dict[str, Any]:
+        return {"look_up": None}
+
+
+class ListsTheFirstPageOnly(Mutant):
+    caught_by = "test_every_payment_is_on_one_of_the_pages"
+
+    @hookimpl
+    def list_payments(self, request: ListPaymentsRequest) -> ListPaymentsOutcome:
+        page = super().list_payments(request)
+        return PaymentPage(facts=page.facts[:1]) if isinstance(page, PaymentPage) else page
+
+
+class ListsWhateverThereIs(Mutant):
+    caught_by = "test_the_list_is_of_the_time_that_was_asked_for"
+
+    @hookimpl
+    def list_payments(self, request: ListPaymentsRequest) -> ListPaymentsOutcome:
+        always = {"since": datetime(2000, 1, 1, tzinfo=UTC), "until": datetime(2100, 1, 1, tzinfo=UTC)}
+        return super().list_payments(request.model_copy(update=always))
+
+
+class ListsThoughItSaysNo(Mutant):
+    caught_by = "test_lists_are_refused_where_the_manifest_has_none"
+
+    def declares(self) -> dict[str, Any]:
+        return {"lists_payments": False}
+
+    @hookimpl
+    def list_payments(self, request: ListPaymentsRequest) -> ListPaymentsOutcome:
+        return PaymentPage()
 
 
 class ReadsNoticesOfNobody(Mutant):

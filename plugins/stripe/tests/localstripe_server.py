@@ -154,6 +154,8 @@ def serving(application: web.Application) -> Iterator[str]:
 
     async def stop() -> None:
         await runner.cleanup()
+        # What arrived at this very moment is let in first, and closed then.
+        await asyncio.sleep(0.1)
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in left:
             task.cancel()

@@ -18,9 +18,19 @@ if TYPE_CHECKING:
 CARD, DECLINED_CARD, CARD_WITH_3DS = "4242424242424242", "4000000000000341", "4000002760003184"
 
 
+@pytest.fixture(scope="module")
+def receiver_of_all(localstripe_server: "LocalStripe") -> "Iterator[WebhookReceiver]":
+    """One endpoint for the whole exam: localstripe sends a second late, and would find a closed door in each test."""
+    from localstripe_server import receiving
+
+    with receiving() as endpoint:
+        yield endpoint
+
+
 class TestStripe(ProviderConformance):
     @pytest.fixture
-    def candidate(self, localstripe: "LocalStripe", receiver: "WebhookReceiver") -> Iterator[Candidate]:
+    def candidate(self, localstripe: "LocalStripe", receiver_of_all: "WebhookReceiver") -> Candidate:
+        receiver = receiver_of_all
         localstripe.send_webhooks_to(receiver.url, WEBHOOK_SECRET)
 
         def pays_with(card: str) -> Scenario:
@@ -66,7 +76,7 @@ class TestStripe(ProviderConformance):
             header = {"stripe-signature": f"t={timestamp},v1={signature}"}
             return RawNotice(body=body, headers=header, received_at=at)
 
-        yield Candidate(
+        return Candidate(
             provider=StripeProvider,
             server_url=localstripe.url,
             options=lambda url: {

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from pydantic import BaseModel, SecretStr
 
@@ -62,6 +63,7 @@ class ExamPayment:
     ``is_captured``: the provider says that the money was taken with the authorization.
     """
 
+    initiate_key: str
     our_reference: str
     provider_reference: str
     amount: Money
@@ -116,20 +118,13 @@ class Exam:
 
     def key(self) -> str:
         """An attempt key that nobody has used."""
-        return f"exam-{next(_numbers)}-{self.candidate.amount.minor}-1"
+        return f"exam-{next(_numbers)}-{uuid4().hex[:12]}-1"
 
     # What the engine asks.
 
-    def initiate(self, scenario: Scenario, amount: Money | None = None, key: str | None = None) -> Outcome:
+    def initiate(self, scenario: Scenario, amount: Money | None = None) -> Outcome:
         """``initiate``, for a new session."""
-        request = InitiateRequest(
-            attempt_key=key or self.key(),
-            our_reference=f"payses_exam{next(_numbers)}",
-            amount=amount or self.candidate.amount,
-            data=scenario.data,
-            shopper=SHOPPER,
-        )
-        return self.call("initiate", request)
+        return self.call("initiate", self._new_session(scenario, amount or self.candidate.amount))
 
     def authorize(self, payment: ExamPayment, key: str | None = None) -> Outcome:
         """``authorize``, for the whole amount."""
@@ -193,9 +188,11 @@ class Exam:
     def initiated(self, scenario: Scenario | None = None, amount: Money | None = None) -> ExamPayment:
         """A session that was prepared; the shopper has done their part."""
         scenario, amount = scenario or self.candidate.scenarios.approve, amount or self.candidate.amount
-        outcome = reached(Succeeded, "initiate", self.initiate(scenario, amount))
+        request = self._new_session(scenario, amount)
+        outcome = reached(Succeeded, "initiate", self.call("initiate", request))
         payment = ExamPayment(
-            our_reference=outcome.facts.our_reference or "",
+            initiate_key=request.attempt_key,
+            our_reference=request.our_reference,
             provider_reference=outcome.facts.provider_reference,
             amount=amount,
             scenario=scenario,
@@ -234,6 +231,15 @@ class Exam:
     def _options(self, url: str) -> BaseModel:
         options: type[BaseModel] = self.candidate.provider.Options
         return options.model_validate(dict(self.candidate.options(url)))
+
+    def _new_session(self, scenario: Scenario, amount: Money) -> InitiateRequest:
+        return InitiateRequest(
+            attempt_key=self.key(),
+            our_reference=f"payses_exam{next(_numbers)}{uuid4().hex[:8]}",
+            amount=amount,
+            data=scenario.data,
+            shopper=SHOPPER,
+        )
 
     def _about(self, payment: ExamPayment, key: str | None) -> dict[str, Any]:
         return {

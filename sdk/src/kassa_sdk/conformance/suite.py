@@ -9,6 +9,7 @@ from kassa_sdk.conformance.candidate import Candidate
 from kassa_sdk.conformance.exam import Exam
 from kassa_sdk.conformance.fault_proxy import fault_proxy
 from kassa_sdk.conformance.faults import FaultChecks
+from kassa_sdk.conformance.finding import ListChecks, LookUpChecks
 from kassa_sdk.conformance.movements import CancelChecks, CaptureChecks, RefundChecks
 from kassa_sdk.conformance.notices import NoticeChecks
 from kassa_sdk.conformance.payments import ActionChecks, DeclineChecks, PaymentChecks, PendingChecks
@@ -19,6 +20,8 @@ class ProviderConformance(
     SecretChecks,
     AmountChecks,
     NoticeChecks,
+    ListChecks,
+    LookUpChecks,
     FaultChecks,
     CancelChecks,
     RefundChecks,
