@@ -6,14 +6,20 @@ silence: one that was not reached, though no other failed, fails the run.
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from kassa_sdk.conformance.matrix import Matrix, Verdict
+from kassa_sdk.conformance.matrix import Finding, Matrix, Verdict
+from kassa_sdk.conformance.verdicts import DOES_NOT_APPLY, NOT_PROVEN, NOT_REACHED
 
 PROPERTY = "kassa_capability"
+
+_UNDECIDED: dict[str, Verdict] = {
+    DOES_NOT_APPLY: "does not apply",
+    NOT_REACHED: "not reached",
+    NOT_PROVEN: "not proven",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,22 +47,19 @@ class _Listener:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._matrix: Matrix | None = None
+        self._matrix = Matrix()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         about: Any = dict(report.user_properties).get(PROPERTY)
         if about is None or not (report.when == "call" or report.failed or report.skipped):
             return
-        from kassa_sdk.conformance.matrix import Finding, Matrix
-
-        self._matrix = self._matrix or Matrix()
         verdict, why = _verdict(report)
         self._matrix.findings.append(Finding(about[0], about[1], verdict, why))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         # Processes of pytest-xdist know only their own share; the one that gathered them all judges.
-        if self._matrix is None or hasattr(session.config, "workerinput"):
+        if not self._matrix.findings or hasattr(session.config, "workerinput"):
             return
         if self._matrix.unexplained() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -66,8 +69,6 @@ class _Listener:
                 file.write_text(json.dumps(content(), indent=2) + "\n", encoding="utf-8")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._matrix is None:
-            return
         for candidate in self._matrix.candidates():
             terminalreporter.section(f"kassa exam of {candidate}")
             for line in self._matrix.lines(candidate):
@@ -78,9 +79,7 @@ class _Listener:
             )
 
 
-def _verdict(report: pytest.TestReport) -> "tuple[Verdict, str]":
-    from kassa_sdk.conformance.verdicts import DOES_NOT_APPLY, NOT_PROVEN, NOT_REACHED
-
+def _verdict(report: pytest.TestReport) -> tuple[Verdict, str]:
     if report.failed:
         return "failed", ""
     if report.passed:
