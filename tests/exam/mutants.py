@@ -269,13 +269,14 @@ class CallsEveryFailureUnknown(Mutant):
         return Unknown(cause="error") if isinstance(outcome, NotSent) else outcome
 
 
-class MakesAKeyForEverySend(Mutant):
+class MakesAKeyForEveryResend(Mutant):
     caught_by = "test_a_repetition_with_the_same_key_has_one_effect"
 
     @hookimpl
     def capture(self, request: CaptureRequest) -> Outcome:
         self._sends = getattr(self, "_sends", 0) + 1
-        outcome = super().capture(request.model_copy(update={"attempt_key": f"{request.attempt_key}-{self._sends}"}))
+        key = request.attempt_key if self._sends == 1 else f"{request.attempt_key}-{self._sends}"
+        outcome = super().capture(request.model_copy(update={"attempt_key": key}))
         if not isinstance(outcome, Succeeded):
             return outcome
         captures = tuple(m.model_copy(update={"attempt_key": request.attempt_key}) for m in outcome.facts.captures)

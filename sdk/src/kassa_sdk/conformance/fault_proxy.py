@@ -85,7 +85,7 @@ class FaultProxy:
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}{self._path}"
         self.sent: list[SentRequest] = []
         self.hits = 0
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.003}, daemon=True)
         self._thread.start()
 
     @contextmanager
