@@ -68,7 +68,8 @@ class _Listener:
             if file is not None:
                 file.write_text(json.dumps(content(), indent=2) + "\n", encoding="utf-8")
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    # In quotes: the oldest pytest that is supported does not export this name.
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         for candidate in self._matrix.candidates():
             terminalreporter.section(f"kassa exam of {candidate}")
             for line in self._matrix.lines(candidate):
