@@ -260,6 +260,18 @@ class CallsALostAnswerDeclined(Mutant):
         return Declined(code="error", reason="It did not work.") if isinstance(outcome, Unknown) else outcome
 
 
+class SwallowsErrors(Mutant):
+    caught_by = "test_what_nobody_can_tell_is_unknown"
+
+    @hookimpl
+    def capture(self, request: CaptureRequest) -> Outcome:
+        outcome = super().capture(request)
+        if not isinstance(outcome, Unknown):
+            return outcome
+        movement = Movement(provider_reference="?", amount=request.amount, attempt_key=request.attempt_key)
+        return Succeeded(facts=PaymentFacts(provider_reference=request.provider_reference, captures=(movement,)))
+
+
 class CallsEveryFailureUnknown(Mutant):
     caught_by = "test_a_connection_that_was_never_made_is_not_sent"
 

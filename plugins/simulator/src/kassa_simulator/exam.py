@@ -10,13 +10,24 @@ from kassa_sdk.conformance import Candidate, Scenario, Scenarios, SentNotices, S
 from kassa_simulator.control import NoticeSelection
 from kassa_simulator.process import SimulatorProcess
 from kassa_simulator.provider import SimulatorProvider
+from kassa_simulator.server.scenarios import SCRIPTS
+from kassa_simulator.server.scenarios import Scenario as PaymentScenario
 from kassa_simulator.signature import SIGNATURE_HEADER, sign
 
 
 def candidate(
-    simulator: SimulatorProcess, provider: type[SimulatorProvider] = SimulatorProvider, *, timeout_seconds: float = 0.4
+    simulator: SimulatorProcess,
+    provider: type[SimulatorProvider] = SimulatorProvider,
+    *,
+    approved_by: str = "approve",
+    timeout_seconds: float = 0.4,
 ) -> Candidate:
-    """This provider as a candidate, with the simulator's books as the truth."""
+    """This provider as a candidate, with the simulator's books as the truth.
+
+    ``approved_by`` is the simulator's scenario by which payments come about: at once, by way of a page, days later.
+    """
+
+    script = SCRIPTS[PaymentScenario(approved_by)]
 
     def options(url: str) -> JsonObject:
         return {
@@ -28,6 +39,9 @@ def candidate(
 
     def approves(reference: str, action: Action) -> None:
         simulator.control.answer_challenge(reference, "approve")
+
+    def settles(reference: str) -> None:
+        simulator.control.do("settle", reference)
 
     def refuses(reference: str, action: Action) -> None:
         simulator.control.answer_challenge(reference, "decline")
@@ -56,6 +70,11 @@ def candidate(
         server_url=simulator.url,
         options=options,
         scenarios=Scenarios(
+            approve=Scenario(
+                data={"scenario": approved_by},
+                answers=approves if script.authorize == "action" else None,
+                settles=settles if script.authorize == "pending" else None,
+            ),
             decline=Scenario(data={"scenario": "decline"}),
             action=Scenario(data={"scenario": "challenge"}, answers=approves),
             action_refused=Scenario(data={"scenario": "challenge"}, answers=refuses),

@@ -1,18 +1,18 @@
 """Checks of amounts: what goes over the wire is the amount that was meant, in currencies with 0, 2 and 3 decimals."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 
-from kassa_sdk.conformance.exam import Exam, described
+from kassa_sdk.conformance.exam import Exam, ExamPayment, described
 from kassa_sdk.conformance.fault_proxy import SentRequest
 from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, not_reached, proves, violation
 from kassa_sdk.currencies import EXPONENTS
 from kassa_sdk.errors import MoneyError
 from kassa_sdk.manifest import Manifest, Portions
 from kassa_sdk.money import Money
-from kassa_sdk.outcomes import Pending, Succeeded
+from kassa_sdk.outcomes import Outcome, Pending, Succeeded
 
 _TELLING_DIGITS = 1_237
 """An amount that does not come about by accident, and is wrong by a factor of ten when a decimal is lost."""
@@ -30,25 +30,11 @@ class AmountChecks:
 
     @_EACH_CURRENCY
     def test_what_is_captured_is_the_amount_on_the_wire(self, exam: Exam, currency: str) -> None:
-        if exam.manifest.captures in {Portions.NONE, Portions.FULL}:
-            does_not_apply("the manifest lists no capture of a part")
-        network, part = exam.network(), _telling(exam.manifest, currency)
-        payment = exam.authorized(part + part)
-        with network.recording() as sent:
-            outcome = exam.capture(payment, part)
-        _succeeded("capture", outcome)
-        _is_on_the_wire(exam.manifest, "capture", part, sent)
+        _moved_as_meant(exam, currency, exam.manifest.captures, exam.held, exam.capture)
 
     @_EACH_CURRENCY
     def test_what_is_refunded_is_the_amount_on_the_wire(self, exam: Exam, currency: str) -> None:
-        if exam.manifest.refunds in {Portions.NONE, Portions.FULL}:
-            does_not_apply("the manifest lists no refund of a part")
-        network, part = exam.network(), _telling(exam.manifest, currency)
-        payment = exam.captured(part + part)
-        with network.recording() as sent:
-            outcome = exam.refund(payment, part)
-        _succeeded("refund", outcome)
-        _is_on_the_wire(exam.manifest, "refund", part, sent)
+        _moved_as_meant(exam, currency, exam.manifest.refunds, exam.captured, exam.refund)
 
     def test_the_providers_own_exceptions_are_written_as_it_wants_them(self, exam: Exam) -> None:
         exceptions = sorted({*exam.manifest.amounts.exponents, *exam.manifest.amounts.steps})
@@ -76,15 +62,27 @@ class AmountChecks:
 
 def _paid_as_meant(exam: Exam, amount: Money) -> None:
     with exam.network().recording() as sent:
-        payment = exam.initiated(amount=amount)
-        outcome = exam.authorize(payment)
-    _succeeded("authorize", outcome)
-    _is_on_the_wire(exam.manifest, "initiate or authorize", amount, sent)
+        exam.paid(exam.initiated(amount=amount))
+    _is_on_the_wire(exam.manifest, "a payment", amount, sent)
 
 
-def _succeeded(step: str, outcome: object) -> None:
+def _moved_as_meant(
+    exam: Exam,
+    currency: str,
+    portions: Portions,
+    prepare: Callable[[Money], ExamPayment],
+    ask: Callable[[ExamPayment, Money], Outcome],
+) -> None:
+    if portions in {Portions.NONE, Portions.FULL}:
+        # What is always all of it need not name its amount.
+        does_not_apply("the manifest lists none of a part")
+    network, part = exam.network(), _telling(exam.manifest, currency)
+    payment = prepare(part + part)
+    with network.recording() as sent:
+        outcome = ask(payment, part)
     if not isinstance(outcome, Succeeded | Pending):
-        not_reached(step, described(outcome))
+        not_reached(ask.__name__, described(outcome))
+    _is_on_the_wire(exam.manifest, f"a {ask.__name__}", part, sent)
 
 
 def _telling(manifest: Manifest, currency: str) -> Money:

@@ -17,24 +17,31 @@ ShopperAnswers = Callable[[str, Action], JsonObject | None]
 """What the shopper does with an action, given the reference and the action; returns what the storefront relays, if any."""
 
 
+MoneyArrives = Callable[[str], None]
+"""What happens at the provider later, given the reference: the bank transfer comes in, the debit is through."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """How the server is brought to one end.
 
     ``data`` is what the storefront sends when the session is created.  ``pays`` is what the shopper does before the cart is
     completed, such as confirming in the provider's own form.  ``answers`` is what the shopper does with the action.
+    ``settles`` is what happens after the provider has answered that it does not know yet.
     """
 
     data: JsonObject = field(default_factory=dict)
     pays: ShopperPays | None = None
     answers: ShopperAnswers | None = None
+    settles: MoneyArrives | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenarios:
     """The ends that the server can be brought to.  None: it cannot, and what needs it is listed as not proven.
 
-    ``approve``: authorized.  ``decline``: declined at ``authorize``.  ``action``: an action is required, and ``answers``
+    ``approve``: paid, by way of an action (``answers``) or a wait (``settles``) where this provider has no other way.
+    ``decline``: declined at ``authorize``.  ``action``: an action is required, and ``answers``
     approves it.  ``action_refused``: the same, and ``answers`` refuses it.  ``pending``: taken, and nobody knows yet.
     """
 

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from pydantic import BaseModel, SecretStr
@@ -15,7 +15,8 @@ from kassa_sdk.conformance.candidate import Candidate, Scenario, ServerBooks
 from kassa_sdk.conformance.fault_proxy import FaultProxy
 from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, not_reached
 from kassa_sdk.errors import Unsupported
-from kassa_sdk.hooks import Provider
+from kassa_sdk.facts import PaymentFacts
+from kassa_sdk.hooks import Provider, ProviderHooks
 from kassa_sdk.manifest import Manifest
 from kassa_sdk.money import Money
 from kassa_sdk.notices import Notice
@@ -177,7 +178,7 @@ class Exam:
         """``read_notice``, or what it raised."""
         try:
             with self._listening():
-                notices: tuple[Notice, ...] = self.provider.read_notice(raw)  # type: ignore[attr-defined]
+                notices = cast(ProviderHooks, self.provider).read_notice(raw)
         except Exception as error:
             return error
         self.heard.outcomes.extend(notice.model_dump_json() for notice in notices)
@@ -202,19 +203,43 @@ class Exam:
             scenario.pays(payment.provider_reference)
         return payment
 
+    def paid(self, payment: ExamPayment) -> PaymentFacts:
+        """The whole way to the money, from ``authorize`` on."""
+        return self.followed(payment, self.authorize(payment))
+
+    def followed(self, payment: ExamPayment, outcome: Outcome) -> PaymentFacts:
+        """The way from an answer to the money: the action where one is required, the wait where there is one."""
+        if isinstance(outcome, ActionRequired) and payment.scenario.answers is not None:
+            answer = payment.scenario.answers(payment.provider_reference, outcome.action)
+            outcome = self.action(payment, answer)
+        if isinstance(outcome, Pending) and payment.scenario.settles is not None:
+            payment.scenario.settles(payment.provider_reference)
+            return reached(Found, "look_up", self.look_up(payment)).facts
+        return reached(Succeeded, "authorize", outcome).facts
+
     def authorized(self, amount: Money | None = None) -> ExamPayment:
         """A payment that is held (or paid, where the provider takes the money at once)."""
         payment = self.initiated(amount=amount)
-        outcome = reached(Succeeded, "authorize", self.authorize(payment))
-        is_captured = outcome.facts.captured == payment.amount
-        return replace(payment, data=outcome.data or payment.data, is_captured=is_captured)
+        return replace(payment, is_captured=self.paid(payment).captured == payment.amount)
+
+    def held(self, amount: Money | None = None) -> ExamPayment:
+        """A payment that is held, and can be captured."""
+        payment = self.authorized(amount)
+        if payment.is_captured:
+            does_not_apply("this provider takes the money when it authorizes")
+        return payment
 
     def captured(self, amount: Money | None = None) -> ExamPayment:
         """A payment that was taken as a whole."""
         payment = self.authorized(amount)
-        if not payment.is_captured:
-            reached(Succeeded, "capture", self.capture(payment))
+        if not payment.is_captured and not isinstance(outcome := self.capture(payment), Succeeded | Pending):
+            not_reached("capture", described(outcome))
         return payment
+
+    def share(self, payment: ExamPayment, percent: int) -> Money:
+        """A part of a payment that the provider can express."""
+        step = self.manifest.amounts.steps.get(payment.amount.currency, 1)
+        return Money(payment.amount.minor * percent // 100 // step * step, payment.amount.currency)
 
     def books(self, payment: ExamPayment) -> ServerBooks:
         """What the server says about a payment; a check that needs it is not proven without."""

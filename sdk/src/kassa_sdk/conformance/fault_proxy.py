@@ -80,7 +80,7 @@ class FaultProxy:
         self._host, self._port, self._path = server.hostname or "", server.port or 80, server.path.rstrip("/")
         self._fault: Fault | None = None
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": self}))
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}{self._path}"
         self.sent: list[SentRequest] = []
@@ -152,25 +152,17 @@ def address_where_nobody_listens() -> str:
         return f"http://127.0.0.1:{unused.getsockname()[1]}"
 
 
-def _handler_for(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
-    class Handler(_Handler):
-        def go_on(self, request: SentRequest) -> None:
-            _let_happen(self, proxy, request, proxy.arrived(request))
-
-    return Handler
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # head and body are two writes; nobody is to wait 40 ms for the second one
 
-    def go_on(self, request: SentRequest) -> None:
-        raise NotImplementedError
+    proxy: FaultProxy
 
     def read_request(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.go_on(SentRequest(self.command, self.path, headers, body))
+        request = SentRequest(self.command, self.path, headers, body)
+        _let_happen(self, self.proxy, request, self.proxy.arrived(request))
 
     do_GET = do_HEAD = do_OPTIONS = do_POST = do_PUT = do_PATCH = do_DELETE = read_request
 

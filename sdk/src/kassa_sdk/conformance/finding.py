@@ -63,7 +63,7 @@ class LookUpChecks:
         _requires_look_up(exam)
         if exam.manifest.captures is Portions.NONE or exam.manifest.idempotency.keys == "none":
             does_not_apply("the provider keeps no key of a capture")
-        network, payment, key = exam.network(), exam.authorized(), exam.key()
+        network, payment, key = exam.network(), exam.held(), exam.key()
         with network.going_wrong(Fault.CUT_AFTER):
             exam.capture(payment, key=key)
         outcome = reached(Found, "look_up", exam.look_up(payment, "capture", key))

@@ -1,14 +1,90 @@
 """Checks of what follows a payment: capture, refund, cancel; a declared *no* is proven to be refused."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
+from kassa_sdk.conformance.candidate import ServerBooks
 from kassa_sdk.conformance.exam import Exam, ExamPayment, described
-from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, not_reached, proves, violation
-from kassa_sdk.facts import Movement
-from kassa_sdk.manifest import Portions
+from kassa_sdk.conformance.verdicts import does_not_apply, not_reached, proves, violation
+from kassa_sdk.manifest import Manifest, Portions
 from kassa_sdk.money import Money
 from kassa_sdk.outcomes import Outcome, Pending, Succeeded
+
+
+@dataclass(frozen=True, slots=True)
+class _Verb:
+    """Capture or refund: the same promises, about money in one direction or the other."""
+
+    name: Literal["capture", "refund"]
+    portions: Callable[[Manifest], Portions]
+    prepare: Callable[[Exam], ExamPayment]
+    ask: Callable[..., Outcome]
+    total: Callable[[ServerBooks], Money]
+
+    def takes_the_whole(self, exam: Exam) -> None:
+        payment = self._payment(exam)
+        self._moves(exam, payment, payment.amount, payment.amount)
+
+    def takes_a_part(self, exam: Exam) -> None:
+        payment = self._payment(exam)
+        part = exam.share(payment, 40)
+        if self.portions(exam.manifest) is Portions.FULL:
+            ask = partial(self.ask, exam, payment, part)
+            return _refused(exam, payment, f"a {self.name} of a part", ask, f"{self.name}s=Portions.PARTIAL")
+        self._moves(exam, payment, part, part)
+
+    def takes_the_rest(self, exam: Exam) -> None:
+        if self.portions(exam.manifest) is Portions.FULL:
+            does_not_apply(f"the manifest says that a {self.name} is always of all")
+        payment = self._payment(exam)
+        part = exam.share(payment, 40)
+        if not isinstance(outcome := self.ask(exam, payment, part), Succeeded | Pending):
+            not_reached(self.name, described(outcome))
+        rest = payment.amount - part
+        if self.portions(exam.manifest) is Portions.PARTIAL:
+            ask = partial(self.ask, exam, payment, rest)
+            return _refused(exam, payment, f"a second {self.name}", ask, f"{self.name}s=Portions.MULTIPLE")
+        self._moves(exam, payment, rest, payment.amount)
+
+    def is_refused_where_there_is_none(self, exam: Exam) -> None:
+        if self.portions(exam.manifest) is not Portions.NONE:
+            does_not_apply(f"the manifest lists {self.name}s")
+        payment = self.prepare(exam)
+        _refused(exam, payment, f"a {self.name}", partial(self.ask, exam, payment), f"{self.name}s=Portions.FULL")
+
+    def _payment(self, exam: Exam) -> ExamPayment:
+        if self.portions(exam.manifest) is Portions.NONE:
+            does_not_apply(f"the manifest lists no {self.name}s")
+        return self.prepare(exam)
+
+    def _moves(self, exam: Exam, payment: ExamPayment, amount: Money, total: Money) -> None:
+        key = exam.key()
+        outcome = self.ask(exam, payment, amount, key)
+        if not isinstance(outcome, Succeeded | Pending):
+            violation(f"{self.name} of {amount} ended in {described(outcome)}", "what the manifest lists is done")
+        movements = outcome.facts.captures if self.name == "capture" else outcome.facts.refunds
+        told = [(movement.amount, movement.attempt_key) for movement in movements if movement.status != "failed"]
+        # What is under way may not have a name yet.
+        if told != [(amount, key)] and (told or isinstance(outcome, Succeeded)):
+            said = ", ".join(f"{each} with key {own}" for each, own in told) or "none"
+            violation(
+                f"{self.name} of {amount} with key {key} told of these movements: {said}",
+                "exactly one movement, of the amount of the request and with its attempt_key",
+            )
+        if exam.candidate.books is None:
+            return
+        found = self.total(exam.books(payment))
+        if found > total or (isinstance(outcome, Succeeded) and found != total):
+            violation(
+                f"after a {self.name} of {amount} the server's books should say {total} in all, and say {found}",
+                "exactly the amount of the request moves, and nothing else",
+            )
+
+
+_CAPTURE = _Verb("capture", lambda manifest: manifest.captures, Exam.held, Exam.capture, lambda books: books.captured)
+_REFUND = _Verb("refund", lambda manifest: manifest.refunds, Exam.captured, Exam.refund, lambda books: books.refunded)
 
 
 @proves("captures")
@@ -16,48 +92,22 @@ class CaptureChecks:
     """Taking what was authorized."""
 
     def test_a_capture_takes_the_whole_amount(self, exam: Exam) -> None:
-        _requires(exam.manifest.captures)
-        payment = _held(exam)
-        key = exam.key()
-        outcome = exam.capture(payment, key=key)
-        _moved("capture", outcome, payment.amount, key)
-        _books_say(exam, payment, captured=payment.amount)
+        _CAPTURE.takes_the_whole(exam)
 
     def test_a_capture_of_a_part_takes_that_part(self, exam: Exam) -> None:
-        _requires(exam.manifest.captures)
-        payment = _held(exam)
-        part = _share(exam, payment, 40)
-        key = exam.key()
-        if exam.manifest.captures is Portions.FULL:
-            ask = partial(exam.capture, payment, part, key)
-            return _refused(exam, payment, "a capture of a part", ask, "captures=Portions.PARTIAL")
-        _moved("capture", exam.capture(payment, part, key), part, key)
-        _books_say(exam, payment, captured=part)
+        _CAPTURE.takes_a_part(exam)
 
     def test_a_second_capture_takes_the_rest(self, exam: Exam) -> None:
-        _requires(exam.manifest.captures)
-        if exam.manifest.captures is Portions.FULL:
-            does_not_apply("the manifest says that a capture takes all")
-        payment = _held(exam)
-        part = _share(exam, payment, 40)
-        _done("capture", exam.capture(payment, part))
-        key, rest = exam.key(), payment.amount - part
-        if exam.manifest.captures is Portions.PARTIAL:
-            ask = partial(exam.capture, payment, rest, key)
-            return _refused(exam, payment, "a second capture", ask, "captures=Portions.MULTIPLE")
-        _moved("capture", exam.capture(payment, rest, key), rest, key)
-        _books_say(exam, payment, captured=payment.amount)
+        _CAPTURE.takes_the_rest(exam)
 
     def test_captures_are_refused_where_the_manifest_has_none(self, exam: Exam) -> None:
-        if exam.manifest.captures is not Portions.NONE:
-            does_not_apply("the manifest lists captures")
-        payment = exam.authorized()
-        _refused(exam, payment, "a capture", partial(exam.capture, payment), "captures=Portions.FULL")
+        _CAPTURE.is_refused_where_there_is_none(exam)
 
     def test_never_more_is_captured_than_authorized(self, exam: Exam) -> None:
-        _requires(exam.manifest.captures)
+        if exam.manifest.captures is Portions.NONE:
+            does_not_apply("the manifest lists no captures")
         exam.network()
-        payment = _held(exam)
+        payment = exam.held()
         outcome = exam.capture(payment, payment.amount + payment.amount)
         if isinstance(outcome, Succeeded | Pending):
             violation(
@@ -71,43 +121,16 @@ class RefundChecks:
     """Giving back what was taken."""
 
     def test_a_refund_gives_back_the_whole_amount(self, exam: Exam) -> None:
-        _requires(exam.manifest.refunds)
-        payment = exam.captured()
-        key = exam.key()
-        outcome = exam.refund(payment, key=key)
-        _moved("refund", outcome, payment.amount, key)
-        _books_say(exam, payment, refunded=payment.amount)
+        _REFUND.takes_the_whole(exam)
 
     def test_a_refund_of_a_part_gives_back_that_part(self, exam: Exam) -> None:
-        _requires(exam.manifest.refunds)
-        payment = exam.captured()
-        part = _share(exam, payment, 30)
-        key = exam.key()
-        if exam.manifest.refunds is Portions.FULL:
-            ask = partial(exam.refund, payment, part, key)
-            return _refused(exam, payment, "a refund of a part", ask, "refunds=Portions.PARTIAL")
-        _moved("refund", exam.refund(payment, part, key), part, key)
-        _books_say(exam, payment, refunded=part)
+        _REFUND.takes_a_part(exam)
 
     def test_a_second_refund_gives_back_the_rest(self, exam: Exam) -> None:
-        _requires(exam.manifest.refunds)
-        if exam.manifest.refunds is Portions.FULL:
-            does_not_apply("the manifest says that a refund gives back all")
-        payment = exam.captured()
-        part = _share(exam, payment, 30)
-        _done("refund", exam.refund(payment, part))
-        key, rest = exam.key(), payment.amount - part
-        if exam.manifest.refunds is Portions.PARTIAL:
-            ask = partial(exam.refund, payment, rest, key)
-            return _refused(exam, payment, "a second refund", ask, "refunds=Portions.MULTIPLE")
-        _moved("refund", exam.refund(payment, rest, key), rest, key)
-        _books_say(exam, payment, refunded=payment.amount)
+        _REFUND.takes_the_rest(exam)
 
     def test_refunds_are_refused_where_the_manifest_has_none(self, exam: Exam) -> None:
-        if exam.manifest.refunds is not Portions.NONE:
-            does_not_apply("the manifest lists refunds")
-        payment = exam.captured()
-        _refused(exam, payment, "a refund", partial(exam.refund, payment), "refunds=Portions.FULL")
+        _REFUND.is_refused_where_there_is_none(exam)
 
 
 @proves("cancel")
@@ -115,9 +138,8 @@ class CancelChecks:
     """Giving up what was not taken."""
 
     def test_a_cancelled_payment_can_not_be_taken_any_more(self, exam: Exam) -> None:
-        if not exam.manifest.cancel:
-            does_not_apply("the manifest says cancel=False")
-        payment = _held(exam)
+        _requires_cancel(exam)
+        payment = exam.held()
         outcome = exam.cancel(payment)
         if not isinstance(outcome, Succeeded) or outcome.facts.condition != "canceled":
             violation(
@@ -128,8 +150,7 @@ class CancelChecks:
             violation("cancel succeeded, and the server still holds the money", "cancel releases what was not captured")
 
     def test_a_session_that_was_never_paid_is_closed(self, exam: Exam) -> None:
-        if not exam.manifest.cancel:
-            does_not_apply("the manifest says cancel=False")
+        _requires_cancel(exam)
         outcome = exam.cancel(exam.initiated())
         if not isinstance(outcome, Succeeded):
             violation(
@@ -138,18 +159,16 @@ class CancelChecks:
             )
 
     def test_money_that_was_taken_is_told_and_not_called_canceled(self, exam: Exam) -> None:
-        if not exam.manifest.cancel:
-            does_not_apply("the manifest says cancel=False")
+        _requires_cancel(exam)
         payment = exam.captured()
+        taken = exam.books(payment).captured
         outcome = exam.cancel(payment)
-        if isinstance(outcome, Succeeded) and outcome.facts.condition == "canceled" and not outcome.facts.captured:
-            if exam.candidate.books is None:
-                not_proven("the exam was given no books of the server")
-            if exam.books(payment).captured:
-                violation(
-                    "cancel of a payment that was captured says that it is canceled, and tells nothing of the money",
-                    "when it turns out that money was taken, return Succeeded with facts that say so",
-                )
+        is_hidden = isinstance(outcome, Succeeded) and not outcome.facts.captured
+        if taken and is_hidden:
+            violation(
+                f"{taken} was taken, and cancel ended in {described(outcome)} without a word of the money",
+                "when it turns out that money was taken, return Succeeded with facts that say so",
+            )
 
     def test_cancel_is_refused_where_the_manifest_says_no(self, exam: Exam) -> None:
         if exam.manifest.cancel:
@@ -158,55 +177,9 @@ class CancelChecks:
         _refused(exam, payment, "a cancellation", partial(exam.cancel, payment), "cancel=True")
 
 
-def _requires(portions: Portions) -> None:
-    if portions is Portions.NONE:
-        does_not_apply("the manifest lists none")
-
-
-def _held(exam: Exam) -> ExamPayment:
-    payment = exam.authorized()
-    if payment.is_captured:
-        does_not_apply("this provider takes the money when it authorizes")
-    return payment
-
-
-def _share(exam: Exam, payment: ExamPayment, percent: int) -> Money:
-    step = exam.manifest.amounts.steps.get(payment.amount.currency, 1)
-    return Money(payment.amount.minor * percent // 100 // step * step, payment.amount.currency)
-
-
-def _done(step: str, outcome: Outcome) -> None:
-    if not isinstance(outcome, Succeeded | Pending):
-        not_reached(step, described(outcome))
-
-
-def _moved(hook: str, outcome: Outcome, amount: Money, key: str) -> None:
-    if not isinstance(outcome, Succeeded | Pending):
-        violation(f"{hook} of {amount} ended in {described(outcome)}", "what the manifest lists is done")
-    movements = outcome.facts.captures if hook == "capture" else outcome.facts.refunds
-    told = [(movement.amount, movement.attempt_key) for movement in _of(movements)]
-    if told != [(amount, key)]:
-        said = ", ".join(f"{each} with key {own}" for each, own in told) or "none"
-        violation(
-            f"{hook} of {amount} with key {key} told of these movements: {said}",
-            "exactly one movement, of the amount of the request and with its attempt_key",
-        )
-
-
-def _of(movements: tuple[Movement, ...]) -> tuple[Movement, ...]:
-    return tuple(movement for movement in movements if movement.status != "failed")
-
-
-def _books_say(exam: Exam, payment: ExamPayment, captured: Money | None = None, refunded: Money | None = None) -> None:
-    if exam.candidate.books is None:
-        return
-    books = exam.books(payment)
-    for word, expected, found in (("captured", captured, books.captured), ("refunded", refunded, books.refunded)):
-        if expected is not None and found != expected:
-            violation(
-                f"{expected} was to be {word}, and the server's books say {found}",
-                "exactly the amount of the request moves, and nothing else",
-            )
+def _requires_cancel(exam: Exam) -> None:
+    if not exam.manifest.cancel:
+        does_not_apply("the manifest says cancel=False")
 
 
 def _refused(exam: Exam, payment: ExamPayment, what: str, ask: Callable[[], Outcome], legal: str) -> None:

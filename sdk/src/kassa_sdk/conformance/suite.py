@@ -38,7 +38,7 @@ class ProviderConformance(
     @pytest.fixture
     def candidate(self) -> Candidate:
         """The provider, its server, and how the server is brought to each end."""
-        raise NotImplementedError(
+        raise pytest.UsageError(
             "give your test class a fixture `candidate` that returns a kassa_sdk.conformance.Candidate"
         )
 
