@@ -78,7 +78,7 @@ class AuthorizesWhenTheSessionIsCreated(Mutant):
     @hookimpl
     def initiate(self, request: InitiateRequest) -> Outcome:
         outcome = super().initiate(request)
-        if isinstance(outcome, Succeeded) and "scenario" not in request.data:
+        if isinstance(outcome, Succeeded) and request.data.get("scenario") == "approve":
             body = {"amount": request.amount.minor, "currency": request.amount.currency}
             reference = outcome.facts.provider_reference
             headers = {"idempotency-key": f"early-{request.attempt_key}"}
