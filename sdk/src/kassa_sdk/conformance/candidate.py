@@ -83,8 +83,8 @@ class Candidate:
     ``options`` gives what a configuration would say, for a server at this URL: the exam puts its fault proxy there.  Keep
     its time limit short (half a second), because some checks wait for it.  ``server_url`` is None for a provider without a
     server.  ``amount`` is what most payments of the exam are about.  ``not_proven`` says why this server cannot show
-    something: ``keys`` ("the sandbox ignores idempotency keys"), or a scenario by its name; it is listed, never taken for
-    passed.
+    something: ``keys`` ("the sandbox ignores idempotency keys"), ``look_up_by_our_reference`` and its like, or a scenario by
+    its name; it is listed, never taken for passed.
     """
 
     provider: type[Any]  # of the shape of ``hooks.Provider``; which Options it has, a checker need not know
