@@ -79,16 +79,16 @@ class Heard:
 
     outcomes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
+    log: list[logging.LogRecord] = field(default_factory=list)
 
 
 class _Listening(logging.Handler):
-    def __init__(self, log: list[str]) -> None:
+    def __init__(self, log: list[logging.LogRecord]) -> None:
         super().__init__(logging.DEBUG)
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._log.append(logging.Formatter().format(record))
+        self._log.append(record)
 
 
 class Exam:
