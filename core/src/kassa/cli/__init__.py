@@ -20,6 +20,7 @@ from kassa.cli import (
     health,
     keys,
     migration,
+    new_provider,
     notices,
     offers,
     paying,
@@ -86,6 +87,9 @@ COMMANDS: dict[str, dict[str, Command | Group]] = {
         "redeliver": deliveries.redeliver,
         "reload": reloading.reload,
         "migrate": migration.migrate,
+    },
+    "Write a provider": {
+        "new-provider": new_provider.new_provider,
     },
 }
 """Every command, under the heading that the help gives it; several in one have names of their own."""

@@ -291,7 +291,10 @@ class Exam:
     def _listening(self) -> Iterator[None]:
         """Keep what is logged, and what is raised, while this lasts."""
         listening, root = _Listening(self.heard.log), logging.getLogger()
-        level = root.level
+        level, others = root.level, {handler: handler.level for handler in root.handlers}
+        # The exam listens to every word; whoever else listens hears as much as before.
+        for handler in others:
+            handler.setLevel(max(handler.level, level))
         root.addHandler(listening)
         root.setLevel(logging.DEBUG)
         try:
@@ -302,6 +305,8 @@ class Exam:
         finally:
             root.removeHandler(listening)
             root.setLevel(level)
+            for handler, their_level in others.items():
+                handler.setLevel(their_level)
 
 
 def reached(kind: type[OutcomeT], step: str, outcome: object) -> OutcomeT:
