@@ -16,6 +16,7 @@ from kassa.cli import (
     deliveries,
     demo,
     doubts,
+    exam,
     examination,
     health,
     keys,
@@ -90,6 +91,7 @@ COMMANDS: dict[str, dict[str, Command | Group]] = {
     },
     "Write a provider": {
         "new-provider": new_provider.new_provider,
+        "exam": exam.exam,
     },
 }
 """Every command, under the heading that the help gives it; several in one have names of their own."""

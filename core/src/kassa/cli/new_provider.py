@@ -4,6 +4,8 @@ from enum import StrEnum
 from importlib.metadata import version
 from importlib.resources import as_file, files
 from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -47,9 +49,14 @@ def new_provider(
     its webhooks: nothing is believed before.
     """
     target = folder if folder is not None else Path(f"kassa-{name}")
-    if target.exists():
-        raise NotAllowed(f"{target} is there already; name another folder with --folder")
-    _write(target, name, shape)
+    with TemporaryDirectory() as rendered:
+        _render(Path(rendered), name, shape)
+        try:
+            copytree(rendered, target)
+        except FileExistsError:
+            raise NotAllowed(f"{target} is there already; name another folder with --folder") from None
+        except OSError as error:
+            raise InvalidData("folder", f"{target} cannot be written ({error.strerror}); name another") from None
     written = sorted(str(path.relative_to(target)) for path in target.rglob("*") if path.is_file())
     if as_json:
         print_document({"folder": str(target), "shape": shape.value, "written": written})
@@ -63,10 +70,9 @@ def new_provider(
     say(facts(steps))
 
 
-def _write(target: Path, name: str, shape: Shape) -> None:
+def _render(target: Path, name: str, shape: Shape) -> None:
     try:
         from copier import run_copy
-        from copier.errors import CopierError
     except ImportError as missing:
         raise NotAllowed(
             f"writing a provider needs {missing.name}; install: pip install 'kassa[new-provider]'"
@@ -79,5 +85,3 @@ def _write(target: Path, name: str, shape: Shape) -> None:
         except ValueError as error:
             # The template says what a name must look like; copier puts words of its own before it.
             raise InvalidData("name", f"{name!r}: {str(error).rpartition(': ')[2]}") from None
-        except (CopierError, OSError) as error:
-            raise InvalidData("folder", f"{target} cannot be written ({error}); name another with --folder") from None

@@ -1,10 +1,11 @@
-"""The capability matrix: what the exam has proven of a provider, what it has not, and why."""
+"""The capability matrix: what a provider declares, what the exam has proven of it, what it has not, and why."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kassa_sdk.contract import CONTRACT_VERSION
+from kassa_sdk.manifest import Manifest
 
 Verdict = Literal["proven", "failed", "not proven", "not reached", "does not apply"]
 """What one check has found."""
@@ -25,6 +26,7 @@ class Row:
     """One capability of one candidate, over all of its checks."""
 
     capability: str
+    declared: str
     findings: tuple[Finding, ...]
 
     @property
@@ -34,7 +36,7 @@ class Row:
         if "failed" in found:
             return "failed"
         if not found:
-            return "not declared"
+            return "nothing to prove"
         if found == {"proven"}:
             return "proven"
         return "proven in part" if "proven" in found else "not proven"
@@ -53,9 +55,10 @@ class Row:
 
 @dataclass
 class Matrix:
-    """All findings of a run, of one candidate or of several."""
+    """All findings of a run, of one candidate or of several, and what each candidate's manifest declares."""
 
     findings: list[Finding] = field(default_factory=list)
+    manifests: dict[str, Manifest] = field(default_factory=dict)
 
     def candidates(self) -> list[str]:
         """Who was examined."""
@@ -63,9 +66,12 @@ class Matrix:
 
     def rows(self, candidate: str) -> Iterator[Row]:
         """The capabilities of a candidate, in the order of the exam."""
+        manifest = self.manifests.get(candidate)
+        declared = {} if manifest is None else _declared(manifest)
         mine = [finding for finding in self.findings if finding.candidate == candidate]
         for capability in dict.fromkeys(finding.capability for finding in mine):
-            yield Row(capability, tuple(finding for finding in mine if finding.capability == capability))
+            found = tuple(finding for finding in mine if finding.capability == capability)
+            yield Row(capability, declared.get(capability, ""), found)
 
     def unexplained(self) -> list[str]:
         """Candidates with checks that were not reached, though nothing failed: nobody would know why."""
@@ -77,13 +83,21 @@ class Matrix:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """For tools: each candidate with its capabilities."""
+        """For tools: each candidate with its manifest and its capabilities."""
         return {
             "contract_version": CONTRACT_VERSION,
             "candidates": {
                 candidate: {
-                    row.capability: {"verdict": row.verdict, "proven": row.proven, "not_proven": list(row.reasons)}
-                    for row in self.rows(candidate)
+                    "manifest": self._manifest_in_json(candidate),
+                    "capabilities": {
+                        row.capability: {
+                            "declared": row.declared,
+                            "verdict": row.verdict,
+                            "proven": row.proven,
+                            "not_proven": list(row.reasons),
+                        }
+                        for row in self.rows(candidate)
+                    },
                 }
                 for candidate in self.candidates()
             },
@@ -102,18 +116,48 @@ class Matrix:
             "color": "red" if failed else "yellow" if open_ones else "green",
         }
 
+    def title(self, candidate: str) -> str:
+        """Who was examined, and what for."""
+        manifest = self.manifests.get(candidate)
+        about = "" if manifest is None else f": provider {manifest.name}, contract {manifest.contract_version}"
+        return f"kassa exam of {candidate}{about}"
+
     def lines(self, candidate: str) -> Iterator[str]:
         """For people: a line for each capability, and below it each reason why something is not proven."""
-        rows = list(self.rows(candidate))
-        widths = [max(len(text) for text in column) for column in _columns(rows)]
-        for row in rows:
-            checks = f"{row.proven} {'check' if row.proven == 1 else 'checks'}"
-            yield f"  {row.capability:<{widths[0]}}  {row.verdict:<{widths[1]}}  {checks}".rstrip()
-            yield from (f"  {'':<{widths[0]}}  - {reason}" for reason in row.reasons)
+        rows = [("", "declared", "found", ()), *(_cells(row) for row in self.rows(candidate))]
+        widths = [max(len(row[column]) for row in rows) for column in range(2)]
+        for capability, declared, found, reasons in rows:
+            yield f"  {capability:<{widths[0]}}  {declared:<{widths[1]}}  {found}".rstrip()
+            yield from (f"  {'':<{widths[0]}}  - {reason}" for reason in reasons)
+
+    def _manifest_in_json(self, candidate: str) -> dict[str, Any] | None:
+        manifest = self.manifests.get(candidate)
+        return None if manifest is None else manifest.model_dump(mode="json")
 
     def _of(self, candidate: str) -> Iterable[Finding]:
         return (finding for finding in self.findings if finding.candidate == candidate)
 
 
-def _columns(rows: list[Row]) -> tuple[list[str], list[str]]:
-    return [row.capability for row in rows], [row.verdict for row in rows]
+def _cells(row: Row) -> tuple[str, str, str, tuple[str, ...]]:
+    checks = f", {row.proven} {'check' if row.proven == 1 else 'checks'}" if row.proven else ""
+    return row.capability, row.declared, row.verdict + checks, row.reasons
+
+
+def _declared(manifest: Manifest) -> dict[str, str]:
+    """The lines of a manifest, beside the capability that each of them is about."""
+    look_up = manifest.look_up
+    return {
+        "payments": "all currencies" if manifest.currencies is None else ", ".join(sorted(manifest.currencies)),
+        "actions": ", ".join(sorted(manifest.actions)) or "none",
+        "pending": "settles later" if manifest.settles_later else "",
+        "captures": manifest.captures.value,
+        "refunds": manifest.refunds.value,
+        "cancel": "yes" if manifest.cancel else "no",
+        "faults": {"native": "native keys", "reference": "keys as references", "none": "no keys"}[
+            manifest.idempotency.keys
+        ],
+        "look-up": "none" if look_up is None else "by " + ", ".join(sorted(look_up.by)),
+        "list": "yes" if manifest.lists_payments else "no",
+        "notices": manifest.notices,
+        "amounts": {"minor": "minor units", "decimal": "decimal strings"}[manifest.amounts.form],
+    }

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from kassa_sdk.conformance.matrix import Finding, Matrix, Verdict
-from kassa_sdk.conformance.verdicts import DOES_NOT_APPLY, NOT_PROVEN, NOT_REACHED
+from kassa_sdk.conformance.verdicts import DECLARED, DOES_NOT_APPLY, NOT_PROVEN, NOT_REACHED
+from kassa_sdk.manifest import Manifest
 
 PROPERTY = "kassa_capability"
 
@@ -25,6 +26,7 @@ _UNDECIDED: dict[str, Verdict] = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Where the matrix is written to."""
     group = parser.getgroup("kassa", "conformance exam of kassa providers")
+    group.addoption("--kassa-exam-only", action="store_true", help="run the checks of the exam, and no other test")
     group.addoption("--kassa-report", type=Path, metavar="FILE", help="write the capability matrix as JSON")
     group.addoption("--kassa-badge", type=Path, metavar="FILE", help="write a badge, as badge servers read it")
 
@@ -34,12 +36,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_Listener(config), "kassa-conformance-listener")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Write into each check's report what it is about; as a property it survives the way between processes."""
+    checks: list[pytest.Item] = []
+    others: list[pytest.Item] = []
     for item in items:
         capability = getattr(getattr(item, "function", None), PROPERTY, None)
         if capability is not None and item.parent is not None:
             item.user_properties.append((PROPERTY, [item.parent.name, capability]))
+            checks.append(item)
+        else:
+            others.append(item)
+    if others and config.getoption("kassa_exam_only"):
+        config.hook.pytest_deselected(items=others)
+        items[:] = checks
 
 
 class _Listener:
@@ -50,9 +60,12 @@ class _Listener:
         self._matrix = Matrix()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        about: Any = dict(report.user_properties).get(PROPERTY)
+        properties: dict[str, Any] = dict(report.user_properties)
+        about = properties.get(PROPERTY)
         if about is None or not (report.when == "call" or report.failed or report.skipped):
             return
+        if DECLARED in properties:
+            self._matrix.manifests[about[0]] = Manifest.model_validate(properties[DECLARED])
         verdict, why = _verdict(report)
         self._matrix.findings.append(Finding(about[0], about[1], verdict, why))
 
@@ -71,7 +84,7 @@ class _Listener:
     # In quotes: the oldest pytest that is supported does not export this name.
     def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         for candidate in self._matrix.candidates():
-            terminalreporter.section(f"kassa exam of {candidate}")
+            terminalreporter.section(self._matrix.title(candidate))
             for line in self._matrix.lines(candidate):
                 terminalreporter.line(line)
         for candidate in self._matrix.unexplained():

@@ -1,6 +1,7 @@
 """``ProviderConformance``: the whole exam as one class to inherit from."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -14,6 +15,7 @@ from kassa_sdk.conformance.movements import CancelChecks, CaptureChecks, RefundC
 from kassa_sdk.conformance.notices import NoticeChecks
 from kassa_sdk.conformance.payments import ActionChecks, DeclineChecks, PaymentChecks, PendingChecks
 from kassa_sdk.conformance.secrecy import SecretChecks
+from kassa_sdk.conformance.verdicts import DECLARED
 
 
 class ProviderConformance(
@@ -43,10 +45,11 @@ class ProviderConformance(
         )
 
     @pytest.fixture
-    def exam(self, candidate: Candidate) -> Iterator[Exam]:
-        """The provider behind the fault proxy."""
-        if candidate.server_url is None:
-            yield Exam(candidate, None)
-            return
-        with fault_proxy(candidate.server_url) as proxy:
-            yield Exam(candidate, proxy)
+    def exam(self, candidate: Candidate, request: pytest.FixtureRequest) -> Iterator[Exam]:
+        """The provider behind the fault proxy; what it declares goes into the report."""
+        with ExitStack() as stack:
+            server_url = candidate.server_url
+            proxy = None if server_url is None else stack.enter_context(fault_proxy(server_url))
+            exam = Exam(candidate, proxy)
+            request.node.user_properties.append((DECLARED, exam.manifest.model_dump(mode="json")))
+            yield exam

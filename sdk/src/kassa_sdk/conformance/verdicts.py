@@ -8,6 +8,9 @@ from typing import NoReturn, TypeVar
 
 import pytest
 
+DECLARED = "kassa_manifest"
+"""The property of a check's report that holds the manifest under examination."""
+
 NOT_PROVEN = "not proven: "
 NOT_REACHED = "not reached: "
 DOES_NOT_APPLY = "does not apply: "
