@@ -18,6 +18,9 @@ from kassa.store import schema
 from kassa.store.database import Database
 from kassa_simulator.process import SimulatorProcess, start_simulator
 
+# Packages with tests of their own, which are run where they are installed: `tox -e compatibility`.
+collect_ignore = ["compatibility"]
+
 TOML = """
 [database]
 url = "env:SHOP_DATABASE"

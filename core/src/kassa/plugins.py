@@ -12,7 +12,10 @@ from kassa.discovery import Candidate
 from kassa.errors import ConfigurationError, Mistake, PluginUnusable
 from kassa.references import literal_secrets, resolve, resolved_in, secrets_in
 from kassa.scrubbing import Scrubber
-from kassa_sdk import CONTRACT_VERSION, OLDEST_CONTRACT_VERSION, Manifest
+from kassa_sdk import OLDEST_CONTRACT_VERSION, Manifest
+
+NEWEST_CONTRACT_VERSION = 1
+"""The newest contract that this engine was written for.  The SDK beside it may be newer, and know more than is done here."""
 
 
 def examine_provider(plugin: Any, candidate: Candidate) -> None:
@@ -42,11 +45,7 @@ def manifest_of(plugin: Any, candidate: Candidate) -> Manifest:
         manifest = getattr(plugin, "manifest", None)
     if not isinstance(manifest, Manifest):
         raise PluginUnusable(f"{candidate}: {candidate.target} has no manifest (a kassa_sdk.Manifest); tell its author")
-    if not OLDEST_CONTRACT_VERSION <= manifest.contract_version <= CONTRACT_VERSION:
-        raise PluginUnusable(
-            f"{candidate} was written for version {manifest.contract_version} of the provider contract, this kassa speaks "
-            f"{OLDEST_CONTRACT_VERSION} to {CONTRACT_VERSION}; install a version of {candidate.distribution} that fits"
-        )
+    _examine_contract(manifest.contract_version, candidate)
     return manifest
 
 
@@ -85,6 +84,18 @@ def contained(what_failed: str, next_step: str, scrubber: Scrubber) -> Iterator[
         raise
     except BaseException as error:
         raise PluginUnusable(f"{what_failed}: {scrubber.error(error)}; {next_step}") from None
+
+
+def _examine_contract(version: int, candidate: Candidate) -> None:
+    if OLDEST_CONTRACT_VERSION <= version <= NEWEST_CONTRACT_VERSION:
+        return
+    spoken = " to ".join(dict.fromkeys(map(str, (OLDEST_CONTRACT_VERSION, NEWEST_CONTRACT_VERSION))))
+    is_newer = version > NEWEST_CONTRACT_VERSION
+    next_step = "upgrade kassa, or install an older" if is_newer else "install a newer"
+    raise PluginUnusable(
+        f"{candidate} was written for version {version} of the provider contract, this kassa speaks {spoken}; "
+        f"{next_step} {candidate.distribution}"
+    )
 
 
 def _examine_options(plugin: Any, candidate: Candidate) -> None:

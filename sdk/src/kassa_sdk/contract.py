@@ -1,7 +1,7 @@
 """The version of the contract: one integer, raised when a provider written for the old one could go wrong.
 
 A provider states in its manifest the version that it was written for.  The engine refuses, at start and naming both
-sides, a provider outside of ``OLDEST_CONTRACT_VERSION`` … ``CONTRACT_VERSION``.
+sides, one that is older than ``OLDEST_CONTRACT_VERSION``, and one that is newer than the engine itself.
 """
 
 CONTRACT_VERSION = 1
