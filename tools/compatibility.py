@@ -62,7 +62,7 @@ def refused(author: Stranger, version: int) -> str:
     )
     said = author.run("kassa", "check", folder=package, expected=1)
     (sentence,) = re.findall(r"was written for version .*", said)
-    return f"refused: *{sentence}*"
+    return f"refused: *{sentence.replace(f'kassa-contract-{nearest}', 'kassa-acme')}*"
 
 
 def written(author: Stranger, version: int) -> Path:

@@ -94,7 +94,8 @@ class Stranger:
     @contextmanager
     def server(self) -> Iterator[str]:
         """The stand-in, until the end."""
-        command = ["python", "-m", "kassa_simulator", "--books", "books.jsonl", "--until-stdin-closes"]
+        books = f"books-{time.monotonic_ns()}.jsonl"
+        command = ["python", "-m", "kassa_simulator", "--books", books, "--until-stdin-closes"]
         with subprocess.Popen(
             command, cwd=self.folder, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:
