@@ -12,6 +12,7 @@ from kassa import Circumstances, Engine, Money, NotAllowed, OrderPlaced
 from kassa.config import parse
 from kassa.opening import assemble
 from kassa.transitions import DeliveryStatus
+from kassa_sdk import Unsupported
 from kassa_simulator.process import SimulatorProcess
 
 from ..conftest import CARDS, CASH, Shop
@@ -72,7 +73,7 @@ class Wrappers:
         SEEN.append(("begins", request.amount))
         outcome = yield
         if FAILING:
-            raise ValueError("the tracer is full")
+            raise FAILING[0]("the tracer is full")
         SEEN.append(("ends", type(outcome).__name__))
         return outcome
 
@@ -201,12 +202,13 @@ def test_a_wrapper_does_not_make_a_provider_implement_a_hook(open_shop: Callable
     assert "look_up" not in shop.engine.providers[CASH].hooks
 
 
+@pytest.mark.parametrize("error", [ValueError, Unsupported])
 def test_a_wrapper_that_raises_leaves_the_call_in_doubt_and_the_money_taken_once(
-    open_shop: Callable[[str], Shop], clock: Clock
+    open_shop: Callable[[str], Shop], clock: Clock, error: type[Exception]
 ) -> None:
     shop = open_shop("tracer")
     payment = shop.paid("50.00")
-    sys.modules["tracer"].FAILING.append(True)
+    sys.modules["tracer"].FAILING.append(error)
     with pytest.raises(Exception, match="nothing is lost"):
         shop.engine.capture_payment(payment.id)
     sys.modules["tracer"].FAILING.clear()

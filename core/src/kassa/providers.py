@@ -4,7 +4,8 @@ This is the one seam through which a provider is called.  Whatever a plugin does
 is made on a thread of the provider's own, and nobody waits for it longer than the settings say.
 """
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
@@ -39,6 +40,7 @@ from kassa_sdk import (
     RawNotice,
     Unknown,
     Unsupported,
+    hookimpl,
 )
 
 OUTCOMES: tuple[type, ...] = get_args(get_args(Outcome)[0])
@@ -70,6 +72,8 @@ class ConfiguredProvider:
         provider = instance_of(plugin, options, candidate, f"[providers.{instance}]")
         self.manifest = manifest_of(provider, candidate)
         self._manager = _registered(provider, candidate, self.scrubber)
+        self._witness = _Witness()
+        self._manager.register(self._witness)
         self._examine_hooks()
         self._calls = Calls(self.id, settings, clock)
 
@@ -158,12 +162,17 @@ class ConfiguredProvider:
 
     def _answer(self, hook: str, request: Any, expected: tuple[type, ...]) -> Any:
         """On the call's own thread: what the plugin says.  Raises Unsupported and KeyboardInterrupt, nothing else."""
+        self._witness.forget()
         try:
             failpoints.passing(f"call:{hook}:before")
             answer = getattr(self._manager.hook, hook)(request=request)
             failpoints.passing(f"call:{hook}:after")
-        except (KeyboardInterrupt, Unsupported):
+        except KeyboardInterrupt:
             raise
+        except Unsupported as error:
+            if not self._witness.has_heard:
+                raise
+            return Unknown(cause=self.scrubber.error(error))
         except BaseException as error:  # whatever it is, SystemExit too, the request may have been sent
             return Unknown(cause=self.scrubber.error(error))
         if not isinstance(answer, expected):
@@ -180,6 +189,26 @@ class ConfiguredProvider:
                 f"{self.candidate} lacks the hooks that its manifest promises: {', '.join(sorted(missing))} "
                 f"(is a method not marked with @hookimpl?); tell its author"
             )
+
+
+class _Witness(threading.local):
+    """Stands innermost around a provider's hooks, and knows whether the provider itself has answered on this thread.
+
+    ``Unsupported`` says that nothing was sent.  An extension that raises it after the provider has answered is wrong.
+    """
+
+    has_heard = False
+
+    def forget(self) -> None:
+        self.has_heard = False
+
+    @hookimpl(wrapper=True, trylast=True)
+    def initiate(self, request: ProviderRequest) -> Generator[None, Any, Any]:
+        answer = yield
+        self.has_heard = True
+        return answer
+
+    authorize = action = update = capture = refund = cancel = look_up = list_payments = initiate
 
 
 class Providers(Mapping[str, ConfiguredProvider]):
