@@ -15,6 +15,7 @@ import pytest
 
 import kassa
 import kassa_sdk
+import kassa_sdk.conformance
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -115,7 +116,7 @@ def test_the_pictures_are_those_of_the_tables(drawing: generate_diagrams.Drawing
     assert kept == drawing.svg(), "run: python tools/generate_diagrams.py"
 
 
-@pytest.mark.parametrize("module", [kassa, kassa_sdk], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [kassa, kassa_sdk, kassa_sdk.conformance], ids=lambda module: module.__name__)
 def test_the_reference_has_every_public_name(module: object) -> None:
     reference = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md"))
     name = module.__name__  # type: ignore[attr-defined]
