@@ -1,6 +1,7 @@
 """Broken providers: each differs from the simulator's own in one mistake, and names the check that has to find it."""
 
 import logging
+import time
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -33,6 +34,7 @@ from kassa_sdk import (
     RefundRequest,
     Succeeded,
     Unknown,
+    UpdateRequest,
     WireAmounts,
     hookimpl,
 )
@@ -70,6 +72,24 @@ class Mutant(SimulatorProvider):
                 provider_reference=request.provider_reference,
             )
         )
+
+
+class KeepsTheRequestInTheObject(Mutant):
+    caught_by = "test_payments_on_several_threads_do_not_mix"
+
+    @hookimpl
+    def authorize(self, request: AuthorizeRequest) -> Outcome:
+        self._request = request
+        time.sleep(0.01)
+        return super().authorize(self._request)
+
+
+class ForgetsTheNewAmount(Mutant):
+    caught_by = "test_a_session_whose_amount_was_updated_is_paid_with_that"
+
+    @hookimpl
+    def update(self, request: UpdateRequest) -> Outcome:
+        return Succeeded(facts=PaymentFacts(provider_reference=request.provider_reference))
 
 
 class AuthorizesWhenTheSessionIsCreated(Mutant):

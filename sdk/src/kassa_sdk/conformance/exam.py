@@ -3,9 +3,11 @@
 import itertools
 import logging
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
@@ -45,6 +47,7 @@ from kassa_sdk.requests import (
     RawNotice,
     RefundRequest,
     Shopper,
+    UpdateRequest,
 )
 
 RETURN_URL = "https://shop.example/return"
@@ -132,6 +135,19 @@ class Exam:
         about = self._about(payment, key)
         return self.call("authorize", AuthorizeRequest(amount=payment.amount, shopper=SHOPPER, **about))
 
+    def update(self, payment: ExamPayment, amount: Money) -> Outcome:
+        """``update``: the session is about this amount now."""
+        return self.call("update", UpdateRequest(amount=amount, **self._about(payment, None)))
+
+    def authorize_all(self, payments: Sequence[ExamPayment]) -> list[Outcome]:
+        """``authorize`` of all of them at once, each on a thread of its own, as an engine under load does."""
+        requests = [
+            AuthorizeRequest(amount=payment.amount, shopper=SHOPPER, **self._about(payment, None))
+            for payment in payments
+        ]
+        with self._listening(), ThreadPoolExecutor(len(requests)) as pool:
+            return list(pool.map(partial(self._answer, "authorize"), requests))
+
     def action(self, payment: ExamPayment, answer: JsonObject | None = None) -> Outcome:
         """``action``, with what the storefront relays."""
         about = self._about(payment, None)
@@ -168,11 +184,14 @@ class Exam:
 
     def ask(self, hook: str, request: Any) -> Any:
         """Any hook."""
-        implementation = getattr(self.provider, hook, None)
-        if implementation is None or not hasattr(implementation, "kassa_impl"):
+        if not self.implements(hook):
             return Declined(code="no_hook", reason=f"There is no hook {hook}.")
         answer = self._heard(hook, request)
         return answer if isinstance(answer, ANSWERS) else Unknown(cause=f"returned {type(answer).__name__}")
+
+    def implements(self, hook: str) -> bool:
+        """Whether the provider has this hook, and the engine finds it."""
+        return hasattr(getattr(self.provider, hook, None), "kassa_impl")
 
     def read_notice(self, raw: RawNotice) -> tuple[Notice, ...] | Exception:
         """``read_notice``, or what it raised."""
@@ -186,12 +205,12 @@ class Exam:
 
     # How far a check wants a payment to be.
 
-    def initiated(self, scenario: Scenario | None = None, amount: Money | None = None) -> ExamPayment:
-        """A session that was prepared; the shopper has done their part."""
+    def prepared(self, scenario: Scenario | None = None, amount: Money | None = None) -> ExamPayment:
+        """A session that was prepared; the shopper has not done anything yet."""
         scenario, amount = scenario or self.candidate.scenarios.approve, amount or self.candidate.amount
         request = self._new_session(scenario, amount)
         outcome = reached(Succeeded, "initiate", self.call("initiate", request))
-        payment = ExamPayment(
+        return ExamPayment(
             initiate_key=request.attempt_key,
             our_reference=request.our_reference,
             provider_reference=outcome.facts.provider_reference,
@@ -199,8 +218,12 @@ class Exam:
             scenario=scenario,
             data=outcome.data or {},
         )
-        if scenario.pays is not None:
-            scenario.pays(payment.provider_reference)
+
+    def initiated(self, scenario: Scenario | None = None, amount: Money | None = None) -> ExamPayment:
+        """A session that was prepared; the shopper has done their part."""
+        payment = self.prepared(scenario, amount)
+        if payment.scenario.pays is not None:
+            payment.scenario.pays(payment.provider_reference)
         return payment
 
     def paid(self, payment: ExamPayment) -> PaymentFacts:
@@ -238,8 +261,12 @@ class Exam:
 
     def share(self, payment: ExamPayment, percent: int) -> Money:
         """A part of a payment that the provider can express."""
-        step = self.manifest.amounts.steps.get(payment.amount.currency, 1)
-        return Money(payment.amount.minor * percent // 100 // step * step, payment.amount.currency)
+        return self.percent_of(payment.amount, percent)
+
+    def percent_of(self, amount: Money, percent: int) -> Money:
+        """Less, or more, of an amount, as the provider can express it."""
+        step = self.manifest.amounts.steps.get(amount.currency, 1)
+        return Money(amount.minor * percent // 100 // step * step, amount.currency)
 
     def books(self, payment: ExamPayment) -> ServerBooks:
         """What the server says about a payment; a check that needs it is not proven without."""
@@ -275,13 +302,17 @@ class Exam:
         }
 
     def _heard(self, hook: str, request: Any) -> Any:
+        with self._listening():
+            return self._answer(hook, request)
+
+    def _answer(self, hook: str, request: Any) -> Any:
         try:
-            with self._listening():
-                answer = getattr(self.provider, hook)(request)
-        except Unsupported as error:
-            # The engine takes it, and nothing else that is raised, for proof that nothing was sent.
-            return Declined(code="unsupported", reason=str(error))
+            answer = getattr(self.provider, hook)(request)
         except Exception as error:
+            self.heard.errors.append("".join(traceback.format_exception(error)))
+            # The engine takes Unsupported, and nothing else that is raised, for proof that nothing was sent.
+            if isinstance(error, Unsupported):
+                return Declined(code="unsupported", reason=str(error))
             return Unknown(cause=f"raised {type(error).__name__}")
         if isinstance(answer, BaseModel):
             self.heard.outcomes.append(answer.model_dump_json())

@@ -11,6 +11,10 @@ Verdict = Literal["proven", "failed", "not proven", "not reached", "does not app
 """What one check has found."""
 
 
+MOST_CODES = 8
+"""So many currencies are listed by their codes; more are counted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One check of one candidate; ``why`` is the reason where nothing was found."""
@@ -143,11 +147,15 @@ def _cells(row: Row) -> tuple[str, str, str, tuple[str, ...]]:
     return row.capability, row.declared, row.verdict + checks, row.reasons
 
 
+def _codes(currencies: frozenset[str]) -> str:
+    return ", ".join(sorted(currencies)) if len(currencies) <= MOST_CODES else f"{len(currencies)} currencies"
+
+
 def _declared(manifest: Manifest) -> dict[str, str]:
     """The lines of a manifest, beside the capability that each of them is about."""
     look_up = manifest.look_up
     return {
-        "payments": "all currencies" if manifest.currencies is None else ", ".join(sorted(manifest.currencies)),
+        "payments": "all currencies" if manifest.currencies is None else _codes(manifest.currencies),
         "actions": ", ".join(sorted(manifest.actions)) or "none",
         "pending": "settles later" if manifest.settles_later else "",
         "captures": manifest.captures.value,

@@ -1,11 +1,15 @@
 """Checks of the way to a payment: initiate, authorize, the action between, and what a decline leaves behind."""
 
+from dataclasses import replace
+
 from kassa_sdk.conformance.candidate import Scenario
 from kassa_sdk.conformance.exam import Exam, ExamPayment, described, reached
-from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, proves, violation
+from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, not_reached, proves, violation
 from kassa_sdk.money import Money
-from kassa_sdk.outcomes import ActionRequired, Declined, Pending, Succeeded
+from kassa_sdk.outcomes import ActionRequired, Declined, NotSent, Pending, Succeeded, Unknown
 from kassa_sdk.records import JsonObject
+
+ONE_CALL = "hooks are called from several threads at once; what is of one request is kept in that call alone"
 
 
 @proves("payments")
@@ -56,6 +60,55 @@ class PaymentChecks:
             violation(
                 f"another instance of the provider answered authorize with {described(outcome)}",
                 "hooks are called in any process; what must be remembered belongs into data or to the provider's server",
+            )
+
+    def test_payments_on_several_threads_do_not_mix(self, exam: Exam) -> None:
+        payments = [exam.initiated(amount=exam.percent_of(exam.candidate.amount, 100 * many)) for many in range(1, 5)]
+        for payment, outcome in zip(payments, exam.authorize_all(payments), strict=True):
+            if isinstance(outcome, NotSent | Unknown):
+                not_proven(f"of {len(payments)} payments at once, one ended in {described(outcome)}")
+            facts = exam.followed(payment, outcome)
+            others = [other for other in payments if other is not payment]
+            # What is wrong without being another payment's is the finding of the checks above.
+            if any(facts.provider_reference == it.provider_reference or facts.authorized == it.amount for it in others):
+                violation(
+                    f"of several payments at once, the answer to {payment.provider_reference}, {payment.amount} was about "
+                    f"{facts.provider_reference}, {facts.authorized}",
+                    ONE_CALL,
+                )
+            if exam.candidate.books is not None and exam.books(payment).authorized in [it.amount for it in others]:
+                violation(
+                    f"of several payments at once, {payment.provider_reference} was asked for {payment.amount}, and the "
+                    f"server's books say {exam.books(payment).authorized}",
+                    ONE_CALL,
+                )
+
+    def test_a_session_whose_amount_was_updated_is_paid_with_that(self, exam: Exam) -> None:
+        if not exam.implements("update"):
+            does_not_apply("without the hook update the engine closes the session and opens another")
+        prepared = exam.prepared()
+        if exam.candidate.books is not None and exam.books(prepared).authorized:
+            not_reached("initiate", "money that is held")
+        changed = replace(prepared, amount=exam.percent_of(prepared.amount, 150))
+        outcome = exam.update(prepared, changed.amount)
+        if not isinstance(outcome, Succeeded):
+            violation(
+                f"update to {changed.amount} ended in {described(outcome)}",
+                "it returns Succeeded; a provider that cannot change an amount leaves the hook out",
+            )
+        if changed.scenario.pays is not None:
+            changed.scenario.pays(changed.provider_reference)
+        authorized = exam.authorize(changed)
+        if not isinstance(authorized, _way_to_the_money(changed.scenario)):
+            violation(
+                f"after update to {changed.amount}, authorize of that amount ended in {described(authorized)}",
+                "what is authorized after update is the new amount",
+            )
+        exam.followed(changed, authorized)
+        if exam.candidate.books is not None and exam.books(changed).authorized != changed.amount:
+            violation(
+                f"updated to {changed.amount}, the server's books say {exam.books(changed).authorized} is authorized",
+                "what is authorized after update is the new amount",
             )
 
 
