@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from sqlalchemy import Connection, make_url
@@ -442,6 +443,21 @@ def test_who_is_interrupted_while_waiting_takes_the_work_back_and_the_queue_goes
             interrupted.result()
     finally:
         signal.signal(signal.SIGINT, before)
+    assert writer.transact(add("b")) == "b"
+    assert notes(path) == ["b"]
+
+
+def test_who_is_interrupted_right_after_joining_the_queue_takes_the_work_back(writer: GroupCommit, path: Path) -> None:
+    def interrupt(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "return" and frame.f_code is threading.Condition.__exit__.__code__ and writer.waiting:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    writer.transact(lambda connection: None)
+    with locked(path):
+        sys.setprofile(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            writer.transact(add("taken back"))
     assert writer.transact(add("b")) == "b"
     assert notes(path) == ["b"]
 

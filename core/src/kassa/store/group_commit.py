@@ -64,15 +64,6 @@ class _Turn:
         self._tell: Callable[[], None] = partial(self.refuse, _undone())
         self.answer: Future[Any] = Future()
 
-    def wait(self) -> Any:
-        """What the work returned or raised, once that is on the disk."""
-        try:
-            return self.answer.result()
-        except BaseException:
-            # Whoever is interrupted while waiting takes back what has not begun; what has begun goes on without them.
-            self.answer.cancel()
-            raise
-
     def begins(self) -> bool:
         """Whether it is to run: not when it was taken back before it began."""
         self._runs += 1
@@ -125,14 +116,14 @@ class GroupCommit:
         Raises StoreUnavailable when the group could not be written, CommitUnknown when nobody can know whether it was.
         """
         turn = _Turn(work)
-        with self._changed:
-            self._waiting.append(turn)
-            try:
-                self._wake()
-            except RuntimeError as error:
-                self._waiting.remove(turn)
-                raise StoreUnavailable(f"no thread can be started to write to the SQLite file: {error}") from error
-        result: ResultT = turn.wait()
+        try:
+            self._queue(turn)
+            result: ResultT = turn.answer.result()
+        except BaseException:
+            # Whoever is interrupted takes back what has not begun, from the moment on at which it was queued; what has
+            # begun goes on without them.
+            turn.answer.cancel()
+            raise
         return result
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -178,6 +169,15 @@ class GroupCommit:
     def is_at_rest(self) -> bool:
         """Whether no thread writes."""
         return not self._is_working
+
+    def _queue(self, turn: _Turn) -> None:
+        with self._changed:
+            self._waiting.append(turn)
+            try:
+                self._wake()
+            except RuntimeError as error:
+                self._waiting.remove(turn)
+                raise StoreUnavailable(f"no thread can be started to write to the SQLite file: {error}") from error
 
     def _wake(self) -> None:
         if self._is_working:
