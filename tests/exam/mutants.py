@@ -4,18 +4,26 @@ import logging
 import time
 from datetime import UTC, datetime
 from typing import Any, ClassVar
+from uuid import uuid4
 
 from pydantic import ConfigDict, SecretStr
 
 from kassa_sdk import (
+    AccountHolderOutcome,
+    AccountHolderRequest,
     ActionRequest,
     AuthorizeRequest,
     BadSignature,
     CancelRequest,
     CaptureRequest,
     Declined,
+    Deleted,
+    DeleteOutcome,
+    DeletePaymentMethodRequest,
     Found,
     InitiateRequest,
+    ListOutcome,
+    ListPaymentMethodsRequest,
     ListPaymentsOutcome,
     ListPaymentsRequest,
     LookUpOutcome,
@@ -32,6 +40,10 @@ from kassa_sdk import (
     Portions,
     RawNotice,
     RefundRequest,
+    SavedPaymentMethod,
+    SavedPaymentMethods,
+    SaveOutcome,
+    SavePaymentMethodRequest,
     Succeeded,
     Unknown,
     UpdateRequest,
@@ -640,6 +652,82 @@ class WritesItsExceptionsLikeAllOthers(Mutant):
 
     def declares(self) -> dict[str, Any]:
         return {"amounts": WireAmounts(exponents={"ISK": 2})}
+
+
+class RegistersACustomerWheneverAsked(Mutant):
+    caught_by = "test_a_customer_is_registered_once_however_often_it_is_asked"
+
+    @hookimpl
+    def create_account_holder(self, request: AccountHolderRequest) -> AccountHolderOutcome:
+        return super().create_account_holder(request.model_copy(update={"attempt_key": uuid4().hex}))
+
+
+class ListsNothing(Mutant):
+    caught_by = "test_a_saved_method_is_listed"
+
+    @hookimpl
+    def list_payment_methods(self, request: ListPaymentMethodsRequest) -> ListOutcome:
+        return SavedPaymentMethods()
+
+
+class ForgetsNothing(Mutant):
+    caught_by = "test_a_deleted_method_is_gone_and_can_be_deleted_again"
+
+    @hookimpl
+    def delete_payment_method(self, request: DeletePaymentMethodRequest) -> DeleteOutcome:
+        return Deleted()
+
+
+class DeclinesToForgetTwice(Mutant):
+    caught_by = "test_a_deleted_method_is_gone_and_can_be_deleted_again"
+
+    @hookimpl
+    def delete_payment_method(self, request: DeletePaymentMethodRequest) -> DeleteOutcome:
+        listed = super().list_payment_methods(
+            ListPaymentMethodsRequest(account_holder_reference=request.account_holder_reference)
+        )
+        if isinstance(listed, SavedPaymentMethods) and not listed.methods:
+            return Declined(code="unknown_payment_method", reason="There is no such payment method.")
+        return super().delete_payment_method(request)
+
+
+class DeletesInAnybodysName(Mutant):
+    caught_by = "test_a_saved_method_is_nobody_elses"
+
+    _owners: ClassVar[dict[str, str]] = {}
+
+    @hookimpl
+    def save_payment_method(self, request: SavePaymentMethodRequest) -> SaveOutcome:
+        outcome = super().save_payment_method(request)
+        if isinstance(outcome, SavedPaymentMethod):
+            self._owners[outcome.provider_reference] = request.account_holder_reference
+        return outcome
+
+    @hookimpl
+    def delete_payment_method(self, request: DeletePaymentMethodRequest) -> DeleteOutcome:
+        owner = self._owners[request.payment_method_reference]
+        return super().delete_payment_method(request.model_copy(update={"account_holder_reference": owner}))
+
+
+class ShowsTheNumberOfTheCard(Mutant):
+    caught_by = "test_a_label_can_be_shown"
+
+    @hookimpl
+    def save_payment_method(self, request: SavePaymentMethodRequest) -> SaveOutcome:
+        outcome = super().save_payment_method(request)
+        if not isinstance(outcome, SavedPaymentMethod):
+            return outcome
+        return outcome.model_copy(update={"label": "4242 4242 4242 4242"})
+
+
+class SavesThoughItSaysNo(Mutant):
+    caught_by = "test_nothing_is_saved_where_the_manifest_says_no"
+
+    def declares(self) -> dict[str, Any]:
+        return {"account_holders": False}
+
+    def _require_account_holders(self) -> None:
+        """It does not look."""
 
 
 class PutsTheKeyWhereTheStorefrontReads(Mutant):

@@ -94,6 +94,7 @@ class TestStripe(ProviderConformance):
             ),
             books=books,
             notices=SentNotices(about=about, sign=sign),
+            saved_method=lambda: {"payment_method": localstripe.card(CARD)},
             amount=Money(10_000, "EUR"),
             not_proven={
                 "keys": "localstripe ignores idempotency keys",

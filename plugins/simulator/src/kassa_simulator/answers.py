@@ -121,13 +121,31 @@ class ToldPayment(_Told):
     expected_by: Annotated[AwareDatetime, Field(strict=False)] | None
 
 
+class ToldAccountHolder(_Told):
+    """A customer as the simulator knows them."""
+
+    id: str
+
+
+class ToldPaymentMethod(_Told):
+    """A payment method that is kept."""
+
+    id: str
+    label: str
+
+
 class ToldAnswer(_Told):
-    """What an answer may carry: one payment, the capture or refund just made, the payments of a search or a list."""
+    """What an answer may carry: one payment, the capture or refund just made, the payments of a search or a list, or
+    what is kept for a customer.
+    """
 
     payment: ToldPayment | None = None
     movement: ToldMovement | None = None
     payments: tuple[ToldPayment, ...] | None = None
     next_cursor: str | None = None
+    account_holder: ToldAccountHolder | None = None
+    payment_method: ToldPaymentMethod | None = None
+    payment_methods: tuple[ToldPaymentMethod, ...] | None = None
     error: ToldError | None = None
 
 

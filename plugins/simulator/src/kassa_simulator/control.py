@@ -33,6 +33,9 @@ class EffectRow(TypedDict, total=False):
     scenario: str
     return_url: str
     seconds: float
+    holder_id: str
+    method_id: str
+    label: str
     heard: str
     answer_status: int
 

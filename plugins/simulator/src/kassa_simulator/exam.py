@@ -82,4 +82,5 @@ def candidate(
         ),
         books=books,
         notices=SentNotices(about=about, sign=signed),
+        saved_method=lambda: {"payment_method": "visa"},
     )

@@ -25,6 +25,7 @@ BASE_MANIFEST = Manifest(
     ),
     lists_payments=True,
     notices="signed",
+    account_holders=True,
 )
 """What the simulator can do with the default options."""
 
@@ -50,6 +51,7 @@ class SimulatorOptions(BaseModel):
     lists_payments: bool = True
     payments_per_page: int = Field(default=100, ge=1, le=100)
     notices: Literal["signed", "id_only", "none"] = "signed"
+    account_holders: bool = True
 
 
 def manifest_for(options: SimulatorOptions) -> Manifest:
@@ -71,6 +73,7 @@ def manifest_for(options: SimulatorOptions) -> Manifest:
             ),
             "lists_payments": options.lists_payments,
             "notices": options.notices,
+            "account_holders": options.account_holders,
         }
     )
 

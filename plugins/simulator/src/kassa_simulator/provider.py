@@ -9,13 +9,19 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from kassa_sdk import (
+    AccountHolderOutcome,
+    AccountHolderRequest,
     ActionRequest,
     AuthorizeRequest,
     CancelRequest,
     CaptureRequest,
     Declined,
+    DeleteOutcome,
+    DeletePaymentMethodRequest,
     Found,
     InitiateRequest,
+    ListOutcome,
+    ListPaymentMethodsRequest,
     ListPaymentsOutcome,
     ListPaymentsRequest,
     LookUpOutcome,
@@ -33,6 +39,8 @@ from kassa_sdk import (
     Pending,
     RawNotice,
     RefundRequest,
+    SaveOutcome,
+    SavePaymentMethodRequest,
     Succeeded,
     Unknown,
     Unsupported,
@@ -40,7 +48,7 @@ from kassa_sdk import (
     hookimpl,
 )
 from kassa_sdk.http_client import HttpAnswer, HttpClient, Method, unreadable
-from kassa_simulator import notices
+from kassa_simulator import notices, saved_methods
 from kassa_simulator.answers import (
     SERVER,
     ToldAnswer,
@@ -162,6 +170,39 @@ class SimulatorProvider:
             raise Unsupported("this simulator is configured with notices = 'none'; it takes no webhooks")
         return notices.read(raw, self._notice_secrets, id_only=self.manifest.notices == "id_only")
 
+    @hookimpl
+    def create_account_holder(self, request: AccountHolderRequest) -> AccountHolderOutcome:
+        """Register a customer; the simulator wants to know nothing about them."""
+        self._require_account_holders()
+        return self._call("POST", "/account_holders", request.attempt_key, {}, saved_methods.registered)
+
+    @hookimpl
+    def save_payment_method(self, request: SavePaymentMethodRequest) -> SaveOutcome:
+        """Keep ``data.payment_method``, by its name: "visa", "mastercard", "sepa_debit", or a decline code."""
+        self._require_account_holders()
+        name = request.data.get("payment_method")
+        body: dict[str, str | int] = {"payment_method": name if isinstance(name, str) else repr(name)}
+        path = _methods_of(request.account_holder_reference)
+        return self._call("POST", path, request.attempt_key, body, saved_methods.saved)
+
+    @hookimpl
+    def list_payment_methods(self, request: ListPaymentMethodsRequest) -> ListOutcome:
+        """All that is kept for a customer."""
+        self._require_account_holders()
+        path = _methods_of(request.account_holder_reference)
+        return _read(self._client.send("GET", path), saved_methods.listed)
+
+    @hookimpl
+    def delete_payment_method(self, request: DeletePaymentMethodRequest) -> DeleteOutcome:
+        """Forget a payment method; what another customer keeps is not found, and stays."""
+        self._require_account_holders()
+        path = f"{_methods_of(request.account_holder_reference)}/{quote(request.payment_method_reference, safe='')}"
+        return self._call("DELETE", path, request.attempt_key, {}, saved_methods.deleted)
+
+    def _require_account_holders(self) -> None:
+        if not self.manifest.account_holders:
+            raise Unsupported("this simulator is configured with account_holders = false; it keeps no payment methods")
+
     def _search(self, query: dict[str, str]) -> LookUpOutcome:
         return _read(self._client.send("GET", "/payments", query=query), _found_by_search)
 
@@ -178,11 +219,15 @@ class SimulatorProvider:
         path: str,
         attempt_key: str,
         body: dict[str, str | int],
-        translate: Callable[[ToldAnswer], Outcome],
-    ) -> Outcome:
+        translate: Callable[[ToldAnswer], _Translated],
+    ) -> _Translated | NotSent | Unknown:
         # The key is sent in every mode, because the books keep it for the tests. Whether it means anything is the server's
         # business.
         return _read(self._client.send(method, path, json=body, headers={"idempotency-key": attempt_key}), translate)
+
+
+def _methods_of(holder: str) -> str:
+    return f"/account_holders/{quote(holder, safe='')}/payment_methods"
 
 
 def _read(

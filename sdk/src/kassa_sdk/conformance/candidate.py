@@ -84,7 +84,8 @@ class Candidate:
     its time limit short (half a second), because some checks wait for it.  ``server_url`` is None for a provider without a
     server.  ``amount`` is what most payments of the exam are about.  ``not_proven`` says why this server cannot show
     something: ``keys`` ("the sandbox ignores idempotency keys"), ``look_up_by_our_reference`` and its like, or a scenario by
-    its name; it is listed, never taken for passed.
+    its name; it is listed, never taken for passed.  ``saved_method`` gives what the provider's script would give to the
+    storefront for a payment method to be saved, a new one each time.
     """
 
     provider: type[Any]  # of the shape of ``hooks.Provider``; which Options it has, a checker need not know
@@ -93,5 +94,6 @@ class Candidate:
     scenarios: Scenarios = Scenarios()
     books: Callable[[str], ServerBooks] | None = None
     notices: SentNotices | None = None
+    saved_method: Callable[[], JsonObject] | None = None
     amount: Money = field(default_factory=lambda: Money(10_000, "EUR"))
     not_proven: Mapping[str, str] = field(default_factory=dict)

@@ -36,24 +36,41 @@ from kassa_sdk.outcomes import (
 )
 from kassa_sdk.records import JsonObject
 from kassa_sdk.requests import (
+    AccountHolderRequest,
     ActionRequest,
     AuthorizeRequest,
     CancelRequest,
     CaptureRequest,
     Customer,
+    DeletePaymentMethodRequest,
     InitiateRequest,
+    ListPaymentMethodsRequest,
     LookUpRequest,
     ProviderRequest,
     RawNotice,
     RefundRequest,
+    SavePaymentMethodRequest,
     Shopper,
     UpdateRequest,
+)
+from kassa_sdk.saved_methods import (
+    AccountHolder,
+    AccountHolderOutcome,
+    Deleted,
+    DeleteOutcome,
+    ListOutcome,
+    SavedPaymentMethod,
+    SavedPaymentMethods,
+    SaveOutcome,
 )
 
 RETURN_URL = "https://shop.example/return"
 SHOPPER = Shopper(customer=Customer(id="cus_exam", email="ada@shop.example"), return_url=RETURN_URL, locale="en")
 
-ANSWERS = (Succeeded, ActionRequired, Pending, Declined, NotSent, Unknown, Found, NotFound, PaymentPage)
+ANSWERS = (
+    *(Succeeded, ActionRequired, Pending, Declined, NotSent, Unknown, Found, NotFound, PaymentPage),
+    *(AccountHolder, SavedPaymentMethod, SavedPaymentMethods, Deleted),
+)
 
 OutcomeT = TypeVar("OutcomeT")
 
@@ -177,6 +194,28 @@ class Exam:
         )
         return self.ask("look_up", request)
 
+    def register(self, key: str | None = None) -> AccountHolderOutcome:
+        """``create_account_holder``, for a customer that is new unless the key is not."""
+        request = AccountHolderRequest(attempt_key=key or self.key(), customer=SHOPPER.customer)
+        return cast(AccountHolderOutcome, self.ask("create_account_holder", request))
+
+    def save(self, holder: str, data: JsonObject) -> SaveOutcome:
+        """``save_payment_method``, with what the provider's script gave to the storefront."""
+        request = SavePaymentMethodRequest(attempt_key=self.key(), account_holder_reference=holder, data=data)
+        return cast(SaveOutcome, self.ask("save_payment_method", request))
+
+    def saved(self, holder: str) -> ListOutcome:
+        """``list_payment_methods``."""
+        request = ListPaymentMethodsRequest(account_holder_reference=holder)
+        return cast(ListOutcome, self.ask("list_payment_methods", request))
+
+    def forget(self, holder: str, method: str) -> DeleteOutcome:
+        """``delete_payment_method``."""
+        request = DeletePaymentMethodRequest(
+            attempt_key=self.key(), account_holder_reference=holder, payment_method_reference=method
+        )
+        return cast(DeleteOutcome, self.ask("delete_payment_method", request))
+
     def call(self, hook: str, request: ProviderRequest) -> Outcome:
         """Any hook that ends in an outcome, as the engine takes it: what is raised leaves everybody in the dark."""
         outcome: Outcome = self.ask(hook, request)
@@ -273,6 +312,13 @@ class Exam:
         if self.candidate.books is None:
             not_proven("the exam was given no books of the server")
         return self.candidate.books(payment.provider_reference)
+
+    def native_keys(self) -> None:
+        """A check that needs keys says nothing about a provider that takes none."""
+        if self.manifest.idempotency.keys != "native":
+            does_not_apply("the provider takes no keys")
+        if "keys" in self.candidate.not_proven:
+            not_proven(self.candidate.not_proven["keys"])
 
     def network(self) -> FaultProxy:
         """The proxy; a check that needs it says nothing about a provider without a server."""

@@ -171,12 +171,9 @@ def _declared(exam: Exam, hook: str) -> _Call:
 
 
 def _keys_are_shown(exam: Exam) -> None:
-    if exam.manifest.idempotency.keys != "native":
-        does_not_apply("the provider takes no keys")
+    exam.native_keys()
     if exam.candidate.books is None:
         not_proven("the exam was given no books of the server")
-    if "keys" in exam.candidate.not_proven:
-        not_proven(exam.candidate.not_proven["keys"])
 
 
 def _portion(exam: Exam, payment: ExamPayment, portions: Portions) -> Money:

@@ -167,5 +167,6 @@ def _declared(manifest: Manifest) -> dict[str, str]:
         "look-up": "none" if look_up is None else "by " + ", ".join(sorted(look_up.by)),
         "list": "yes" if manifest.lists_payments else "no",
         "notices": manifest.notices,
+        "saved methods": "yes" if manifest.account_holders else "no",
         "amounts": {"minor": "minor units", "decimal": "decimal strings"}[manifest.amounts.form],
     }

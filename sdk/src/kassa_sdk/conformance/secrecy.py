@@ -10,7 +10,9 @@ from kassa_sdk.conformance.exam import Exam, secrets_in
 from kassa_sdk.conformance.fault_proxy import Fault, address_where_nobody_listens
 from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, proves, violation
 from kassa_sdk.outcomes import ActionRequired
+from kassa_sdk.records import JsonObject
 from kassa_sdk.requests import RawNotice
+from kassa_sdk.saved_methods import AccountHolder, SavedPaymentMethod
 
 SHORTEST_CANARY = 8
 _SOUNDS_SECRET = re.compile(r"(secret|password|token|private|api_?key)", re.IGNORECASE)
@@ -77,6 +79,8 @@ def _tour(exam: Exam) -> None:
         waiting = exam.initiated(scenario)
         if isinstance(exam.authorize(waiting), ActionRequired):
             exam.action(waiting)
+    if exam.manifest.account_holders and exam.candidate.saved_method is not None:
+        _save_and_forget(exam, exam.candidate.saved_method())
     if exam.proxy is not None:
         for fault in Fault:
             broken = exam.initiated()
@@ -86,6 +90,14 @@ def _tour(exam: Exam) -> None:
         exam.at(address_where_nobody_listens()).authorize(payment)
     if exam.manifest.notices != "none":
         _forged_notices(exam, payment.provider_reference)
+
+
+def _save_and_forget(exam: Exam, data: JsonObject) -> None:
+    if isinstance(holder := exam.register(), AccountHolder):
+        saved = exam.save(holder.provider_reference, data)
+        exam.saved(holder.provider_reference)
+        if isinstance(saved, SavedPaymentMethod):
+            exam.forget(holder.provider_reference, saved.provider_reference)
 
 
 def _forged_notices(exam: Exam, reference: str) -> None:

@@ -14,6 +14,7 @@ from kassa_sdk.conformance.finding import ListChecks, LookUpChecks
 from kassa_sdk.conformance.movements import CancelChecks, CaptureChecks, RefundChecks
 from kassa_sdk.conformance.notices import NoticeChecks
 from kassa_sdk.conformance.payments import ActionChecks, DeclineChecks, PaymentChecks, PendingChecks
+from kassa_sdk.conformance.saved_methods import SavedMethodChecks
 from kassa_sdk.conformance.secrecy import SecretChecks
 from kassa_sdk.conformance.verdicts import DECLARED
 
@@ -21,6 +22,7 @@ from kassa_sdk.conformance.verdicts import DECLARED
 class ProviderConformance(
     SecretChecks,
     AmountChecks,
+    SavedMethodChecks,
     NoticeChecks,
     ListChecks,
     LookUpChecks,

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Operation = Literal[
-    "initiate", "look_up", "list_payments", "authorize", "action", "update", "capture", "refund", "cancel"
+    "initiate",
+    "look_up",
+    "list_payments",
+    "authorize",
+    "action",
+    "update",
+    "capture",
+    "refund",
+    "cancel",
+    "create_account_holder",
+    "save_payment_method",
+    "list_payment_methods",
+    "delete_payment_method",
 ]
 """What can be asked of the API; the words are those of kassa's hooks."""
 
@@ -103,11 +115,14 @@ class Call:
     fields: Fields
     payment_id: str | None = None
     attempt_key: str | None = None
+    holder_id: str | None = None
+    method_id: str | None = None
 
     @property
     def fingerprint(self) -> str:
         """The same for two requests that ask the same, whatever the order of their fields."""
-        asked = json.dumps([self.operation, self.payment_id, self.fields.values], sort_keys=True)
+        about = self.payment_id if self.holder_id is None else [self.holder_id, self.method_id]
+        asked = json.dumps([self.operation, about, self.fields.values], sort_keys=True)
         return hashlib.sha256(asked.encode()).hexdigest()[:32]
 
 

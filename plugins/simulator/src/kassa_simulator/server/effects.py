@@ -24,6 +24,10 @@ EffectType = Literal[
     "dispute_opened",
     "dispute_won",
     "dispute_lost",
+    "account_holder_created",
+    "payment_method_saved",
+    "payment_method_declined",
+    "payment_method_deleted",
     "clock_advanced",
     "keys_forgotten",
 ]
@@ -39,9 +43,10 @@ class Effect:
 
     ``attempt_key`` is the caller's key as it was heard: the books keep it in every key mode, even where the API neither
     takes nor tells keys.  Without a key the effect came from the dashboard, the shopper or the passing of time.
-    ``movement_id`` names a capture or refund, ``dispute_id`` a dispute.  ``number`` (from 1, without gaps) and ``at``
-    (this provider's own clock) are given when it is recorded.
-    ``heard`` is the fingerprint of the request and ``answer_status`` the stored answer, where it is not the true one.
+    ``movement_id`` names a capture or refund, ``dispute_id`` a dispute, ``holder_id`` a customer for whom something is kept
+    and ``method_id`` what.  ``number`` (from 1, without gaps) and ``at`` (this provider's own clock) are given when it is
+    recorded.  ``heard`` is the fingerprint of the request and ``answer_status`` the stored answer, where it is not the true
+    one.
     """
 
     type: EffectType
@@ -59,6 +64,9 @@ class Effect:
     scenario: str | None = None
     return_url: str | None = None
     seconds: float | None = None
+    holder_id: str | None = None
+    method_id: str | None = None
+    label: str | None = None
     heard: str | None = None
     answer_status: int | None = None
 

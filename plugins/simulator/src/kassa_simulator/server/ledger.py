@@ -10,6 +10,7 @@ from typing import Any, Literal
 from kassa_simulator.server.books import Books
 from kassa_simulator.server.effects import Effect
 from kassa_simulator.server.payments import Payment
+from kassa_simulator.server.saved_methods import SavedMethods
 from kassa_simulator.server.scenarios import (
     ACTION_EXPIRES_AFTER_SECONDS,
     HOLD_EXPIRES_AFTER_SECONDS,
@@ -43,6 +44,7 @@ class Ledger:
     def __init__(self, books: Books, *, keys: KeyMode, key_window_seconds: float, base_url: str) -> None:
         self.keys = keys
         self.happenings: list[Happening] = []
+        self.saved_methods = SavedMethods()
         self._books = books
         self._key_window_seconds = key_window_seconds
         self._base_url = base_url
@@ -95,6 +97,10 @@ class Ledger:
         if effect.type in ("captured", "sold", "refunded"):
             prefix = "simref" if effect.type == "refunded" else "simcap"
             effect = replace(effect, movement_id=f"{prefix}_{number}")
+        if effect.type == "account_holder_created":
+            effect = replace(effect, holder_id=f"simcus_{number}_{secrets.token_hex(8)}")
+        if effect.type == "payment_method_saved":
+            effect = replace(effect, method_id=f"simpm_{number}")
         if effect.type == "dispute_opened":
             effect = replace(effect, dispute_id=f"simdis_{number}")
         self._books.append(effect)
@@ -146,6 +152,7 @@ class Ledger:
             self._first_by_key.clear()
         elif effect.type == "payment_created":
             self._payments[effect.payment_id or ""] = _created(effect)
+        self.saved_methods.apply(effect)
         payment = self._payments.get(effect.payment_id or "")
         if payment is not None:
             payment.apply(effect)

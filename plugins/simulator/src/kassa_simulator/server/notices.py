@@ -18,7 +18,7 @@ from kassa_simulator.server.ledger import Happening
 from kassa_simulator.server.simulator import Simulator
 from kassa_simulator.signature import SIGNATURE_HEADER, sign
 
-_NOT_TOLD: frozenset[EffectType] = frozenset({"payment_created", "amount_changed", "clock_advanced", "keys_forgotten"})
+_NOT_TOLD: frozenset[EffectType] = frozenset({"payment_created", "amount_changed"})
 _PAUSES_BEFORE_TRIES_SECONDS = (0.0, 0.2, 1.0, 3.0)
 _TIMEOUT_SECONDS = 10.0
 _ACCEPTED = range(200, 300)
@@ -171,7 +171,7 @@ class PostOffice:
         with self.simulator.lock:
             for happening in self.simulator.ledger.happenings[self._told_up_to :]:
                 self._told_up_to = happening.effect.number
-                if self.is_automatic and self.webhook_url is not None and happening.effect.type not in _NOT_TOLD:
+                if self.is_automatic and self.webhook_url is not None and _is_told(happening):
                     return self._letter(happening, NoticeTwist.TRUE, int(time.time())), self.webhook_url
         return None
 
@@ -182,10 +182,15 @@ class PostOffice:
                 return
 
 
+def _is_told(happening: Happening) -> bool:
+    """Notices are about payments, from the authorization on."""
+    return happening.payment is not None and happening.effect.type not in _NOT_TOLD
+
+
 def _is_chosen(happening: Happening, selection: NoticeSelection) -> bool:
     effect = happening.effect
     return (
-        effect.type not in _NOT_TOLD
+        _is_told(happening)
         and effect.number > selection.after
         and selection.payment_id in (None, effect.payment_id)
         and selection.event_id in (None, f"evt_{effect.number}")

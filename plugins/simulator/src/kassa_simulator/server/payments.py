@@ -113,7 +113,16 @@ class Payment:
                 self.returned += _amount(effect)
             case "dispute_opened" | "dispute_won" | "dispute_lost":
                 self._dispute(effect)
-            case "capture_declined" | "refund_declined" | "clock_advanced" | "keys_forgotten":
+            case (
+                "capture_declined"
+                | "refund_declined"
+                | "account_holder_created"
+                | "payment_method_saved"
+                | "payment_method_declined"
+                | "payment_method_deleted"
+                | "clock_advanced"
+                | "keys_forgotten"
+            ):
                 pass
             case _:
                 assert_never(effect.type)

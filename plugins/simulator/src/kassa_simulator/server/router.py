@@ -14,6 +14,7 @@ from kassa_simulator.server.simulator import UNAUTHORIZED, Simulator
 KEY_HEADER = "idempotency-key"
 
 _PAYMENT = r"(?P<payment_id>[A-Za-z0-9_]{1,80})"
+_METHODS = r"/account_holders/(?P<holder_id>[A-Za-z0-9_]{1,80})/payment_methods"
 
 _OPERATIONS: tuple[tuple[str, re.Pattern[str], Operation], ...] = (
     ("POST", re.compile(r"/payments"), "initiate"),
@@ -25,6 +26,10 @@ _OPERATIONS: tuple[tuple[str, re.Pattern[str], Operation], ...] = (
     ("POST", re.compile(rf"/payments/{_PAYMENT}/captures"), "capture"),
     ("POST", re.compile(rf"/payments/{_PAYMENT}/refunds"), "refund"),
     ("POST", re.compile(rf"/payments/{_PAYMENT}/cancel"), "cancel"),
+    ("POST", re.compile(r"/account_holders"), "create_account_holder"),
+    ("POST", re.compile(_METHODS), "save_payment_method"),
+    ("GET", re.compile(_METHODS), "list_payment_methods"),
+    ("DELETE", re.compile(rf"{_METHODS}/(?P<method_id>[A-Za-z0-9_]{{1,80}})"), "delete_payment_method"),
 )
 
 _CHALLENGE = re.compile(rf"/challenge/{_PAYMENT}")
@@ -123,7 +128,7 @@ def _call(request: HttpRequest) -> Call:
     for method, pattern, operation in _OPERATIONS:
         found = pattern.fullmatch(request.path) if method == request.method else None
         if found is not None:
-            call = Call(operation, Fields({}), found.groupdict().get("payment_id"), request.headers.get(KEY_HEADER))
+            call = Call(operation, Fields({}), attempt_key=request.headers.get(KEY_HEADER), **found.groupdict())
             if operation == "look_up":
                 # A look-up is a plain GET; the key to be found is in the query.
                 query = Fields(dict(request.query))

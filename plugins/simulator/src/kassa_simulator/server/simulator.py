@@ -11,6 +11,7 @@ from kassa_simulator.server.effects import Effect
 from kassa_simulator.server.faults import Fault, FaultBoard, FaultRule, spoiled
 from kassa_simulator.server.ledger import Happening, Ledger
 from kassa_simulator.server.payments import Payment, decline_json
+from kassa_simulator.server.saved_methods import method_json
 
 SECONDS_UNTIL_A_LATE_ANSWER = 1.0
 LONGEST_PAGE = 100
@@ -82,7 +83,9 @@ class Simulator:
             return replace(_reply_to(first), headers=(("idempotent-replayed", "true"),))
         draft = self._draft(call)
         if draft is None:
-            return Reply.of(200, {"payment": self.ledger.as_json(self.payment(call.payment_id))})
+            about_a_payment = call.payment_id is not None
+            body = {"payment": self.ledger.as_json(self.payment(call.payment_id))} if about_a_payment else {}
+            return Reply.of(200, body)
         heard = replace(draft, attempt_key=call.attempt_key, heard=call.fingerprint, answer_status=stored_status)
         return _reply_to(self.ledger.record(heard))
 
@@ -102,7 +105,9 @@ class Simulator:
                 return desk.refund(self.payment(call.payment_id), fields)
             case "cancel":
                 return desk.cancel(self.payment(call.payment_id))
-            case "action" | "look_up" | "list_payments":
+            case "create_account_holder" | "save_payment_method" | "delete_payment_method" as operation:
+                return self.ledger.saved_methods.draft(operation, call)
+            case "action" | "look_up" | "list_payments" | "list_payment_methods":
                 return None
             case _:
                 assert_never(call.operation)
@@ -113,6 +118,8 @@ class Simulator:
                 return self._look_up(call)
             case "list_payments":
                 return self._list(call)
+            case "list_payment_methods":
+                return Reply.of(200, {"payment_methods": self.ledger.saved_methods.of(call.holder_id)})
             case _:
                 return None
 
@@ -213,6 +220,8 @@ _STATUS_OF: dict[str, int] = {
     "payment_created": 201,
     "captured": 201,
     "refunded": 201,
+    "account_holder_created": 201,
+    "payment_method_saved": 201,
     "action_required": 202,
     "pending": 202,
 }
@@ -220,13 +229,17 @@ _STATUS_OF: dict[str, int] = {
 
 def _reply_to(happening: Happening) -> Reply:
     """What a caller is told of its own effect, now or when the key is repeated."""
-    effect, payment = happening.effect, happening.payment or {}
+    effect, payment = happening.effect, happening.payment
     if effect.answer_status is not None:
         return _SERVER_ERROR
     if effect.code is not None:
         return Reply.of(402, {"error": decline_json(effect.code), "payment": payment})
-    body: dict[str, Any] = {"payment": payment}
-    if effect.type in ("captured", "refunded"):
+    body: dict[str, Any] = {} if payment is None else {"payment": payment}
+    if effect.type == "account_holder_created":
+        body["account_holder"] = {"id": effect.holder_id}
+    if effect.type == "payment_method_saved":
+        body["payment_method"] = method_json(effect.method_id or "", effect.label or "")
+    if payment is not None and effect.type in ("captured", "refunded"):
         movements = payment["captures"] if effect.type == "captured" else payment["refunds"]
         body["movement"] = next(movement for movement in movements if movement["id"] == effect.movement_id)
     return Reply.of(_STATUS_OF.get(effect.type, 200), body)
