@@ -196,7 +196,9 @@ class Exam:
 
     def register(self, key: str | None = None) -> AccountHolderOutcome:
         """``create_account_holder``, for a customer that is new unless the key is not."""
-        request = AccountHolderRequest(attempt_key=key or self.key(), customer=SHOPPER.customer)
+        key = key or self.key()
+        customer = Customer(id=f"cus_{key}", email=f"{key}@shop.example")
+        request = AccountHolderRequest(attempt_key=key, customer=customer)
         return cast(AccountHolderOutcome, self.ask("create_account_holder", request))
 
     def save(self, holder: str, data: JsonObject) -> SaveOutcome:

@@ -1,6 +1,7 @@
 """Checks of account holders: what a provider keeps for a customer who comes back, and for nobody else."""
 
 import re
+from collections.abc import Callable
 
 from kassa_sdk.conformance.exam import Exam, described, reached
 from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, not_reached, proves, violation
@@ -27,7 +28,7 @@ class SavedMethodChecks:
 
     def test_a_saved_method_is_listed(self, exam: Exam) -> None:
         holder = _holder(exam)
-        saved = exam.save(holder, _script(exam))
+        saved = exam.save(holder, _script(exam)())
         if not isinstance(saved, SavedPaymentMethod):
             violation(f"save_payment_method ended in {described(saved)}", "what the storefront was given is kept")
         if not _is_listed(exam, holder, saved):
@@ -52,9 +53,9 @@ class SavedMethodChecks:
         if _is_listed(exam, stranger, saved):
             violation("the payment method of one customer is listed for another", "a list is of one account holder")
         deleted = exam.forget(stranger, saved.provider_reference)
-        if isinstance(deleted, Deleted) and not _is_listed(exam, holder, saved):
+        if not _is_listed(exam, holder, saved):
             violation(
-                "the payment method of one customer was deleted in the name of another",
+                f"the payment method of one customer was deleted in the name of another ({described(deleted)})",
                 "a payment method is deleted for its own account holder alone",
             )
 
@@ -82,22 +83,22 @@ def _requires_account_holders(exam: Exam) -> None:
         does_not_apply("the manifest says account_holders=False")
 
 
-def _script(exam: Exam) -> JsonObject:
+def _script(exam: Exam) -> Callable[[], JsonObject]:
     if exam.candidate.saved_method is None:
         not_proven("the exam was not told what the provider's script gives to the storefront (saved_method=…)")
-    return exam.candidate.saved_method()
+    return exam.candidate.saved_method
 
 
 def _holder(exam: Exam) -> str:
     _requires_account_holders(exam)
-    _script(exam)
+    _script(exam)  # before anything is asked that would prove nothing
     return reached(AccountHolder, "create_account_holder", exam.register()).provider_reference
 
 
 def _kept(exam: Exam) -> tuple[str, SavedPaymentMethod]:
     """A payment method that is saved and listed, and whose it is."""
     holder = _holder(exam)
-    saved = reached(SavedPaymentMethod, "save_payment_method", exam.save(holder, _script(exam)))
+    saved = reached(SavedPaymentMethod, "save_payment_method", exam.save(holder, _script(exam)()))
     if not _is_listed(exam, holder, saved):
         not_reached("list_payment_methods", "a list without what was saved")
     return holder, saved
