@@ -5,6 +5,8 @@ Needs the extra "exam" of kassa-sdk.
 
 from datetime import UTC, datetime
 
+from pydantic import JsonValue
+
 from kassa_sdk import Action, JsonObject, Money, RawNotice
 from kassa_sdk.conformance import Candidate, Scenario, Scenarios, SentNotices, ServerBooks
 from kassa_simulator.control import NoticeSelection
@@ -21,10 +23,12 @@ def candidate(
     *,
     approved_by: str = "approve",
     timeout_seconds: float = 0.4,
+    **more_options: JsonValue,
 ) -> Candidate:
     """This provider as a candidate, with the simulator's books as the truth.
 
     ``approved_by`` is the simulator's scenario by which payments come about: at once, by way of a page, days later.
+    ``more_options`` are those of the provider, such as ``notices="id_only"``.
     """
 
     script = SCRIPTS[PaymentScenario(approved_by)]
@@ -35,6 +39,8 @@ def candidate(
             "api_key": simulator.settings.api_key,
             "webhook_secret": simulator.settings.webhook_secret,
             "timeout_seconds": timeout_seconds,
+            "keys": simulator.settings.keys,
+            **more_options,
         }
 
     def approves(reference: str, action: Action) -> None:
