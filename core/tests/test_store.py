@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -259,6 +260,25 @@ def test_sqlite_runs_with_a_write_ahead_log_and_waits_for_the_disk(tmp_path: Pat
     )
     assert pragmas == ["wal", 2, 1]
     database.dispose()
+
+
+def test_what_is_being_read_is_read_to_its_end_before_the_sqlite_file_is_closed(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'kassa.db'}")
+    reading, connections = threading.Event(), []
+
+    def read(connection: Connection) -> None:
+        connections.append(connection.connection.driver_connection)
+        reading.set()
+        time.sleep(0.1)
+        connection.execute(text("SELECT 1"))
+
+    reader = threading.Thread(target=database.read, args=(read,))
+    reader.start()
+    reading.wait()
+    database.dispose()
+    reader.join()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connections[0].execute("SELECT 1")
 
 
 def test_writers_of_sqlite_wait_for_each_other(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ BETWEEN_TRIES_SECONDS = 0.01
 """How long to wait before the write-ahead log is asked for again."""
 
 READERS_SECONDS = 1.0
-"""How long a fork waits for those who read."""
+"""How long a fork, or the end, waits for those who read."""
 
 
 class SqliteFile:
@@ -56,7 +56,10 @@ class SqliteFile:
     def dispose(self) -> None:
         """Finish what waits to be written, end the thread, and close all connections."""
         self._writer.stop()
+        # A connection that comes back later would go to a pool that nobody closes.
+        self._readers.pause(READERS_SECONDS)
         self.engine.dispose()
+        self._readers.resume()
 
     def before_fork(self) -> None:
         """Close all connections, and let nobody begin."""
