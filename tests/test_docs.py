@@ -120,7 +120,7 @@ def test_the_pictures_are_those_of_the_tables(drawing: generate_diagrams.Drawing
 def test_the_reference_has_every_public_name(module: object) -> None:
     reference = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md"))
     name = module.__name__  # type: ignore[attr-defined]
-    told = re.findall(rf"^::: {name}\.(\w+)$", reference, re.MULTILINE)
+    told = re.findall(rf"^::: {name}(?:\.\w+)*\.(\w+)$", reference, re.MULTILINE)
     assert set(module.__all__) - set(told) == set()  # type: ignore[attr-defined]
 
 
