@@ -2,11 +2,13 @@
 
 import inspect
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
+import trustme
 
 httpx = pytest.importorskip("httpx", reason='httpx is not installed: it comes with the extra "http"')
 
@@ -93,6 +95,33 @@ def test_after_the_first_byte_nobody_can_tell(behave: Callable[[socket.socket], 
 def test_an_answer_that_does_not_come_in_time_is_unknown() -> None:
     with serving(lambda connection: connection.recv(1) and None) as url:
         assert isinstance(ask(url, timeout_seconds=0.2), Unknown)
+
+
+@pytest.mark.parametrize("scheme", ["https", "HTTPS", "Https"])
+def test_a_server_with_a_certificate_that_nobody_vouches_for_is_sent_nothing(scheme: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    received = []
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(ssl.SSLError, OSError), context.wrap_socket(connection, server_side=True) as secured:
+            received.append(secured.recv(65536))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        outcome = ask(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}")
+        thread.join(WAIT_SECONDS)
+    assert isinstance(outcome, NotSent)
+    assert b"".join(received) == b""
+
+
+def test_what_is_sent_goes_to_the_base_url_alone() -> None:
+    client = HttpClient("http://127.0.0.1:1", server="Acme", timeout_seconds=WAIT_SECONDS, trust_env=False)
+    with pytest.raises(ValueError, match="begins with '/'"):
+        client.send("GET", "https://elsewhere.example/payments")
+    client.close()
 
 
 def test_a_redirect_is_an_answer_and_not_followed() -> None:

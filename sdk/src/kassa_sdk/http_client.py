@@ -100,7 +100,7 @@ class HttpClient:
             timeout=timeout_seconds,
             trust_env=trust_env,
             # Plain HTTP has no certificates to verify, and loading them takes longer than all else here together.
-            verify=base_url.startswith("https:"),
+            verify=httpx.URL(base_url).scheme != "http",
         )
 
     def send(
@@ -113,7 +113,12 @@ class HttpClient:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> HttpAnswer | NotSent | Unknown:
-        """Send one request, once.  Never raises for what the network does."""
+        """Send one request, once, to this path of the base URL.  Never raises for what the network does.
+
+        Raises ValueError for an absolute address: the headers, and the key in them, are for this server alone.
+        """
+        if not path.startswith("/"):
+            raise ValueError("a path begins with '/', and its server is that of the base URL")
         try:
             response = self._client.request(method, path, json=json, data=form, params=query, headers=headers)
         except tuple(WHAT_AN_ERROR_PROVES) as error:
