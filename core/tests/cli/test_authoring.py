@@ -17,6 +17,8 @@ from kassa.cli.new_provider import Shape
 
 from .conftest import Kassa
 
+OURS = sorted(path.parent.name for path in Path(__file__).parents[3].glob("plugins/*/pyproject.toml"))
+
 CASH = """
 from datetime import timedelta
 
@@ -106,7 +108,9 @@ def test_each_shape_is_code_without_a_trace_of_the_template(kassa: Kassa, folder
     assert max(len(line) for path in written for line in path.read_text().splitlines() if path.suffix == ".py") <= 120
 
 
-@pytest.mark.parametrize("name", ["Acme", "acme_pay", "-acme", "acme-", "a" * 41, "acmé", "../acme", "acme--pay", ""])
+@pytest.mark.parametrize(
+    "name", ["Acme", "acme_pay", "-acme", "acme-", "a" * 41, "acmé", "../acme", "acme--pay", "acme\n", ""]
+)
 def test_a_name_that_configurations_could_not_use_is_refused(kassa: Kassa, folder: Path, name: str) -> None:
     ended = kassa("new-provider", "--folder", "here", "--", name)
     assert ended.exit_code == 1
@@ -114,11 +118,12 @@ def test_a_name_that_configurations_could_not_use_is_refused(kassa: Kassa, folde
     assert list(folder.iterdir()) == []
 
 
-def test_the_name_of_one_of_our_own_is_refused(kassa: Kassa, folder: Path) -> None:
-    ended = kassa("new-provider", "stripe")
+@pytest.mark.parametrize("name", OURS)
+def test_the_name_of_one_of_our_own_is_refused(kassa: Kassa, folder: Path, name: str) -> None:
+    ended = kassa("new-provider", name)
     assert (ended.exit_code, ended.stderr) == (
         1,
-        "name: 'stripe': is the name of one of kassa's own distributions\n",
+        f"name: '{name}': is the name of one of kassa's own distributions\n",
     )
     assert list(folder.iterdir()) == []
 
@@ -129,6 +134,12 @@ def test_what_is_there_already_is_left_alone(kassa: Kassa, folder: Path) -> None
     ended = kassa("new-provider", "acme")
     assert (ended.exit_code, ended.stderr) == (1, "kassa-acme is there already; name another folder with --folder\n")
     assert files_in(folder / "kassa-acme") == {"README.md"}
+
+
+def test_others_may_read_the_folder_as_they_may_read_any(kassa: Kassa, folder: Path) -> None:
+    kassa("new-provider", "acme")
+    (folder / "any").mkdir()
+    assert (folder / "kassa-acme").stat().st_mode == (folder / "any").stat().st_mode
 
 
 def test_a_folder_that_cannot_be_written_is_named(kassa: Kassa, folder: Path) -> None:
@@ -158,6 +169,14 @@ def test_an_exam_that_is_failed_ends_with_1(folder: Path) -> None:
     ended = take_exam(folder, "test_cash.py")
     assert ended.returncode == 1
     assert "asked for 100.00 EUR, the facts say authorized=200.00 EUR" in ended.stdout
+
+
+def test_tests_that_cannot_be_read_are_not_taken_for_no_exam(folder: Path) -> None:
+    (folder / "test_broken.py").write_text("import a_module_that_nobody_has")
+    ended = take_exam(folder, "test_broken.py")
+    assert ended.returncode == 1
+    assert "a_module_that_nobody_has" in ended.stdout
+    assert ended.stderr == "tests: test_broken.py could not be read by pytest, which says why above; mend that first\n"
 
 
 def test_where_there_is_no_exam_the_next_step_is_named(folder: Path) -> None:

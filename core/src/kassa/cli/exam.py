@@ -40,6 +40,8 @@ def exam(
         command = [sys.executable, "-m", "pytest", "-q", "--kassa-exam-only", "--kassa-report", str(report), str(tests)]
         code = subprocess.run(command, stdout=output, check=False).returncode
         found: Document = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
+    if code == pytest.ExitCode.INTERRUPTED:
+        raise InvalidData("tests", f"{tests} could not be read by pytest, which says why above; mend that first")
     if code == pytest.ExitCode.NO_TESTS_COLLECTED or not found:
         raise InvalidData(
             "tests",

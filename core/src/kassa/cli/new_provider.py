@@ -49,8 +49,10 @@ def new_provider(
     its webhooks: nothing is believed before.
     """
     target = folder if folder is not None else Path(f"kassa-{name}")
-    with TemporaryDirectory() as rendered:
-        _render(Path(rendered), name, shape)
+    with TemporaryDirectory() as private:
+        # A folder inside of it, because the temporary one itself is for nobody else to read.
+        rendered = Path(private) / "package"
+        _render(rendered, name, shape)
         try:
             copytree(rendered, target)
         except FileExistsError:
