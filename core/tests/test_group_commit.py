@@ -456,8 +456,11 @@ def test_who_is_interrupted_right_after_joining_the_queue_takes_the_work_back(wr
     writer.transact(lambda connection: None)
     with locked(path):
         sys.setprofile(interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            writer.transact(add("taken back"))
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                writer.transact(add("taken back"))
+        finally:
+            sys.setprofile(None)
     assert writer.transact(add("b")) == "b"
     assert notes(path) == ["b"]
 

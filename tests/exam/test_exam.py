@@ -24,7 +24,7 @@ TAKEN_BY = """
     class TestTheCandidate(ProviderConformance):
         @pytest.fixture
         def candidate(self, simulator):
-            return exam.candidate(simulator, MUTANTS.get({name!r}, SimulatorProvider), timeout_seconds=0.2)
+            return exam.candidate(simulator, MUTANTS.get({name!r}, SimulatorProvider), timeout_seconds=0.4)
 """
 
 

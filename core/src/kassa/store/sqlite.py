@@ -58,8 +58,10 @@ class SqliteFile:
         self._writer.stop()
         # A connection that comes back later would go to a pool that nobody closes.
         self._readers.pause(READERS_SECONDS)
-        self.engine.dispose()
-        self._readers.resume()
+        try:
+            self.engine.dispose()
+        finally:
+            self._readers.resume()
 
     def before_fork(self) -> None:
         """Close all connections, and let nobody begin."""

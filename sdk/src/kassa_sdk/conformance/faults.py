@@ -109,9 +109,6 @@ class FaultChecks:
         once = call.effect(exam, payment) if fault.is_acted_on else None
         with proxy.recording() as second:
             outcome = call.ask(exam, payment, key)
-            if isinstance(outcome, Unknown):
-                # A slow moment of the machine that takes the exam: the engine would ask once more, too.
-                outcome = call.ask(exam, payment, key)
         if not isinstance(outcome, _MOVED):
             violation(
                 f"{fault.value}; the same {hook} again, with the same key, ended in {described(outcome)}",
