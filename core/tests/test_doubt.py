@@ -6,8 +6,8 @@ import pytest
 
 from kassa import doubt, intents
 from kassa.model import Operation, OperationKind, Payment, PaymentSession
-from kassa.transitions import SessionStatus
-from kassa_sdk import CancelRequest, Money, PaymentFacts, Shopper
+from kassa.transitions import OperationStatus, SessionStatus
+from kassa_sdk import CancelRequest, Idempotency, LookUp, Manifest, Money, PaymentFacts, Shopper
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ZERO = Money(0, "EUR")
@@ -87,3 +87,24 @@ def test_what_is_not_listed_may_be_there_while_the_total_is_more_than_we_know_of
 )
 def test_a_hold_that_is_over_promises_nothing(facts: dict[str, object], expected: bool) -> None:
     assert doubt.is_promised(PaymentFacts.model_validate({"provider_reference": "theirs"} | facts)) is expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "by", "expected"),
+    [
+        (OperationKind.INITIATE, {"provider_reference"}, doubt.Wait),
+        (OperationKind.INITIATE, {"our_reference", "provider_reference"}, doubt.LookItUp),
+        (OperationKind.CAPTURE, {"provider_reference"}, doubt.LookItUp),
+    ],
+)
+def test_a_payment_is_looked_up_by_what_is_known_of_it(kind: OperationKind, by: set[str], expected: type) -> None:
+    manifest = Manifest(
+        name="acme",
+        display_name="Acme",
+        contract_version=1,
+        idempotency=Idempotency(keys="none"),
+        look_up=LookUp.model_validate({"by": by}),
+        notices="signed",
+    )
+    unknown = operation(kind).model_copy(update={"status": OperationStatus.UNKNOWN})
+    assert isinstance(doubt.next_step(unknown, manifest, NOW), expected)

@@ -21,6 +21,10 @@ def test_an_unknown_code_is_kept_and_told_in_general_words() -> None:
     assert CODES.declined("brand_new") == Declined(code="brand_new", reason="The payment was declined.")
 
 
+def test_a_table_tells_which_codes_it_has() -> None:
+    assert ("stolen" in CODES, "brand_new" in CODES) == (True, False)
+
+
 def test_a_decline_without_a_code_is_a_decline() -> None:
     assert CODES.declined("").code == "declined"
 

@@ -77,6 +77,50 @@ def test_a_check_that_was_not_reached_though_none_failed_fails_the_run(pytester:
     result.stdout.fnmatch_lines(["*TestAcme fails: checks were not reached*"])
 
 
+OVERRIDES = {
+    "switched off": "test_refund = None",
+    "replaced": "def test_refund(self): pass",
+}
+
+
+@pytest.mark.parametrize("override", OVERRIDES.values(), ids=OVERRIDES)
+@pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["alone", "in parallel"])
+def test_a_class_that_overrides_a_check_fails(
+    pytester: pytest.Pytester, override: str, processes: tuple[str, ...]
+) -> None:
+    pytester.makepyfile(
+        CHECKS.format("pass").replace("CaptureChecks):\n        pass", f"CaptureChecks):\n        {override}")
+    )
+    result = pytester.runpytest("--kassa-report", "report.json", "--kassa-badge", "badge.json", *processes)
+    report, badge = (json.loads((pytester.path / name).read_text()) for name in ("report.json", "badge.json"))
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert report["candidates"]["TestAcme"]["left_out"] == ["test_refund"]
+    assert (badge["message"], badge["color"]) == ("contract 1, 2 checks proven, 1 left out", "yellow")
+    result.stdout.fnmatch_lines(
+        ["*left out (overridden): 1 of the exam's checks, test_refund*", "*TestAcme fails: it overrides test_refund*"]
+    )
+
+
+@pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["alone", "in parallel"])
+def test_checks_that_were_not_wanted_are_told(pytester: pytest.Pytester, processes: tuple[str, ...]) -> None:
+    pytester.makepyfile(CHECKS.format("pass"))
+    result = pytester.runpytest("--kassa-report", "report.json", "-k", "not refund", *processes)
+    report = json.loads((pytester.path / "report.json").read_text())
+    assert result.ret == 0
+    assert report["candidates"]["TestAcme"]["left_out"] == ["test_refund"]
+    result.stdout.fnmatch_lines(["*left out (deselected): 1 of the exam's checks, test_refund*"])
+
+
+def test_a_check_that_is_expected_to_fail_has_failed_all_the_same(pytester: pytest.Pytester) -> None:
+    checks = CHECKS.format("violation('It took 2.', 'It takes 1.')")
+    pytester.makepyfile(
+        checks.replace("    class TestAcme", "    import pytest\n    @pytest.mark.xfail\n    class TestAcme")
+    )
+    result = pytester.runpytest()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*TestAcme fails: a check that is expected to fail has failed all the same*"])
+
+
 def test_what_is_declared_otherwise_says_nothing(pytester: pytest.Pytester) -> None:
     _, report, badge = run(pytester, "does_not_apply('the manifest lists none')")
     assert report["captures"]["verdict"] == "proven"  # type: ignore[index]
@@ -118,6 +162,16 @@ PROVIDER = """
         def candidate(self):
             return Candidate(provider=Acme, options=lambda url: {})
 """
+
+
+def test_a_hook_that_sends_nothing_need_not_notice_that_nobody_listens(pytester: pytest.Pytester) -> None:
+    answers = "return Succeeded(facts=PaymentFacts(provider_reference=request.our_reference))"
+    provider = PROVIDER.replace('raise RuntimeError("nothing works yet")', answers)
+    provider = provider.replace("import Idempotency,", "import Idempotency, PaymentFacts, Succeeded,")
+    pytester.makepyfile(provider.replace("provider=Acme,", "provider=Acme, server_url='http://127.0.0.1:9',"))
+    result = pytester.runpytest("-k", "never_made and initiate", "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*does not apply: initiate sends nothing*"])
 
 
 def test_what_the_manifest_declares_stands_beside_what_was_found(pytester: pytest.Pytester) -> None:

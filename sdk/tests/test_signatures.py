@@ -77,6 +77,7 @@ def test_an_empty_secret_beside_a_real_one_verifies_nothing() -> None:
 
 
 def test_a_header_is_found_in_any_case() -> None:
+    assert required_header(notice(**{"Acme-Signature": "v1"}), "acme-signature") == "v1"
     assert required_header(notice(**{"acme-signature": "v1"}), "Acme-Signature") == "v1"
 
 

@@ -21,11 +21,13 @@ from kassa_sdk import (
     DeleteOutcome,
     DeletePaymentMethodRequest,
     Found,
+    Idempotency,
     InitiateRequest,
     ListOutcome,
     ListPaymentMethodsRequest,
     ListPaymentsOutcome,
     ListPaymentsRequest,
+    LookUp,
     LookUpOutcome,
     LookUpRequest,
     Money,
@@ -124,7 +126,7 @@ class TellsAnotherAmountThanItAuthorized(Mutant):
     @hookimpl
     def authorize(self, request: AuthorizeRequest) -> Outcome:
         outcome = super().authorize(request)
-        if not isinstance(outcome, Succeeded):
+        if not isinstance(outcome, Succeeded) or request.amount != Money(10_000, "EUR"):
             return outcome
         more = outcome.facts.model_copy(update={"authorized": request.amount + Money(1, request.amount.currency)})
         return outcome.model_copy(update={"facts": more})
@@ -325,6 +327,30 @@ class MakesAKeyForEveryResend(Mutant):
             return outcome
         captures = tuple(m.model_copy(update={"attempt_key": request.attempt_key}) for m in outcome.facts.captures)
         return Succeeded(facts=outcome.facts.model_copy(update={"captures": captures}))
+
+
+class ResendsByItselfWithAnotherKey(Mutant):
+    caught_by = "test_a_repetition_with_the_same_key_has_one_effect"
+
+    @hookimpl
+    def refund(self, request: RefundRequest) -> Outcome:
+        outcome = super().refund(request)
+        if not isinstance(outcome, Unknown):
+            return outcome
+        return super().refund(request.model_copy(update={"attempt_key": f"{request.attempt_key}-again"}))
+
+
+class ResendsByItselfThoughItHasNoKeys(Mutant):
+    caught_by = "test_what_has_no_key_is_sent_once"
+
+    def declares(self) -> dict[str, Any]:
+        found_by = LookUp(by=frozenset({"our_reference", "provider_reference"}))
+        return {"idempotency": Idempotency(keys="none"), "look_up": found_by}
+
+    @hookimpl
+    def refund(self, request: RefundRequest) -> Outcome:
+        outcome = super().refund(request)
+        return super().refund(request) if isinstance(outcome, Unknown) else outcome
 
 
 class RefundsTwiceThoughItSaysOnce(Mutant):
@@ -530,7 +556,7 @@ class AcceptsWhatWasChanged(Mutant):
             return ()
 
     def _is_of_another(self, raw: RawNotice) -> bool:
-        return not self._notice_secrets[0].get_secret_value().endswith("secret")
+        return self._notice_secrets[0].get_secret_value() != "simulator-webhook-secret"
 
     def _is_old(self, raw: RawNotice, timestamp: str) -> bool:
         return raw.received_at.timestamp() - int(timestamp) > 300
@@ -612,6 +638,33 @@ class ThinksThatTheYenHasCents(Mutant):
         if request.amount.currency != "JPY" or not isinstance(outcome, Succeeded):
             return outcome
         return Succeeded(facts=outcome.facts.model_copy(update={"authorized": request.amount}))
+
+
+class PaysInItsOwnCurrency(Mutant):
+    caught_by = "test_what_is_paid_is_the_amount_on_the_wire"
+
+    @hookimpl
+    def initiate(self, request: InitiateRequest) -> Outcome:
+        return super().initiate(_in_euros(request))
+
+    @hookimpl
+    def authorize(self, request: AuthorizeRequest) -> Outcome:
+        outcome = super().authorize(_in_euros(request))
+        if request.amount.currency == "EUR" or not isinstance(outcome, Succeeded):
+            return outcome
+        return Succeeded(facts=PaymentFacts(provider_reference=request.provider_reference, authorized=request.amount))
+
+
+class MisreadsThreeDecimals(Mutant):
+    caught_by = "test_what_is_paid_is_the_amount_on_the_wire"
+
+    @hookimpl
+    def authorize(self, request: AuthorizeRequest) -> Outcome:
+        outcome = super().authorize(request)
+        if request.amount.currency != "KWD" or not isinstance(outcome, Succeeded):
+            return outcome
+        misread = Money(request.amount.minor * 10, "KWD")
+        return Succeeded(facts=outcome.facts.model_copy(update={"authorized": misread}))
 
 
 class RefundsInCents(Mutant):
@@ -775,6 +828,10 @@ class _LooseOptions(SimulatorOptions):
 class TakesEveryOption(Mutant):
     caught_by = "test_an_option_that_nobody_knows_is_refused"
     Options = _LooseOptions
+
+
+def _in_euros(request: Any) -> Any:
+    return request.model_copy(update={"amount": Money(request.amount.minor, "EUR")})
 
 
 def _in_hundreds(request: Any) -> Any:

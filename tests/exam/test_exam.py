@@ -11,6 +11,7 @@ from kassa_simulator.process import SimulatorProcess, start_simulator
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from honest import HONEST
 from mutants import MUTANTS
 
 pytest_plugins = ["pytester"]
@@ -18,13 +19,15 @@ pytest_plugins = ["pytester"]
 TAKEN_BY = """
     import pytest
     from kassa_sdk.conformance import ProviderConformance
-    from kassa_simulator import SimulatorProvider, exam
+    from kassa_simulator import exam
+    from honest import HONEST
     from mutants import MUTANTS
 
     class TestTheCandidate(ProviderConformance):
         @pytest.fixture
         def candidate(self, simulator):
-            return exam.candidate(simulator, MUTANTS.get({name!r}, SimulatorProvider), timeout_seconds=0.4)
+            name = {name!r}
+            return HONEST[name](simulator) if name in HONEST else exam.candidate(simulator, MUTANTS[name])
 """
 
 
@@ -59,8 +62,9 @@ def test_every_check_has_a_broken_provider_that_fails_it() -> None:
     assert checks == {mutant.caught_by for mutant in MUTANTS.values()}
 
 
-def test_an_honest_provider_passes(pytester: pytest.Pytester, simulator: SimulatorProcess) -> None:
-    assert failed_checks(pytester, simulator, "none") == set()
+@pytest.mark.parametrize("name", HONEST)
+def test_an_honest_provider_passes(pytester: pytest.Pytester, simulator: SimulatorProcess, name: str) -> None:
+    assert failed_checks(pytester, simulator, name) == set()
 
 
 @pytest.mark.parametrize("name", MUTANTS)

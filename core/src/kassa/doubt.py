@@ -79,11 +79,19 @@ def next_step(operation: Operation, manifest: Manifest, now: datetime) -> Step:
         return Send()
     if operation.checks > most_checks(operation):
         return Review(f"{operation.checks} checks did not tell what became of it")
-    if manifest.look_up is not None and operation.kind is not OperationKind.UPDATE:
+    if _can_be_found(operation, manifest):
         return LookItUp()
     if manifest.notices != "none":
         return Wait()
     return Review(f"{manifest.display_name} takes no keys, cannot be asked and sends no notices")
+
+
+def _can_be_found(operation: Operation, manifest: Manifest) -> bool:
+    """Whether the provider can be asked for it by something that is known."""
+    if manifest.look_up is None or operation.kind is OperationKind.UPDATE:
+        return False
+    # The provider's own reference is the answer of initiate: as long as that is not known, it is not either.
+    return operation.kind is not OperationKind.INITIATE or manifest.look_up.by != {"provider_reference"}
 
 
 def may_resend(operation: Operation, manifest: Manifest, now: datetime) -> bool:

@@ -118,6 +118,13 @@ def test_a_name_that_configurations_could_not_use_is_refused(kassa: Kassa, folde
     assert list(folder.iterdir()) == []
 
 
+def test_a_name_that_begins_like_a_test_does_not_make_one(kassa: Kassa, folder: Path) -> None:
+    kassa("new-provider", "testpay")
+    exam = (folder / "kassa-testpay" / "tests" / "test_conformance.py").read_text()
+    assert "class TestTestpay(ProviderConformance)" in exam
+    assert "import TestpayProvider" not in exam
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_the_name_of_one_of_our_own_is_refused(kassa: Kassa, folder: Path, name: str) -> None:
     ended = kassa("new-provider", name)
@@ -169,6 +176,23 @@ def test_an_exam_that_is_failed_ends_with_1(folder: Path) -> None:
     ended = take_exam(folder, "test_cash.py")
     assert ended.returncode == 1
     assert "asked for 100.00 EUR, the facts say authorized=200.00 EUR" in ended.stdout
+
+
+def test_an_exam_of_which_checks_are_left_out_ends_with_1(folder: Path) -> None:
+    (folder / "test_cash.py").write_text(CASH)
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = -k 'not declined_payment and not something'\n")
+    ended = take_exam(folder, "test_cash.py")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("tests: TestCash leaves out 1 of the exam's checks, such as test_a_declined_payment")
+
+
+def test_an_exam_in_which_nothing_was_proven_ends_with_1(folder: Path) -> None:
+    skipping = 'pytest.skip("there is no sandbox here")\n        return Candidate'
+    (folder / "test_cash.py").write_text(CASH.replace("return Candidate", skipping))
+    ended = take_exam(folder, "test_cash.py")
+    assert ended.returncode == 1
+    assert "- there is no sandbox here" in ended.stdout
+    assert ended.stderr == "tests: nothing of TestCash was proven; the table above says why\n"
 
 
 def test_tests_that_cannot_be_read_are_not_taken_for_no_exam(folder: Path) -> None:

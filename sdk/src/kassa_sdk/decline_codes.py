@@ -11,6 +11,9 @@ A table, because the list is long, is documented by the provider, and grows: a t
     )
 
     return DECLINE_CODES.declined(answer.code, provider_reference=answer.id)
+
+``otherwise`` is for a payment that the provider says is declined, with a reason that is new.  An *error* with a code that
+is not in the table says nothing: it is ``Unknown``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,6 +39,10 @@ class DeclineCodes:
     def __init__(self, codes: Mapping[str, Decline], *, otherwise: Decline) -> None:
         self._codes = dict(codes)
         self._otherwise = otherwise
+
+    def __contains__(self, code: object) -> bool:
+        """Whether the table has this code.  Where a call itself was refused, only such a code proves that nothing moved."""
+        return code in self._codes
 
     def declined(self, code: str, *, provider_reference: str | None = None) -> Declined:
         """The outcome for this code; the code itself is kept for those who operate."""

@@ -6,7 +6,7 @@ Amounts are Money (minor units); translate them at the edge with ``manifest.amou
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, field_validator
 
 from kassa_sdk.money import Money
 from kassa_sdk.records import LONGEST_TEXT, JsonObject, Record, Reference
@@ -113,7 +113,11 @@ class CancelRequest(PaymentRequest):
 
 
 class LookUpRequest(Record):
-    """Find a payment.  Each way to find it is given where it is known; ``hook`` names the call whose fate is unknown."""
+    """Find a payment.  Each way to find it is given where it is known; ``hook`` names the call whose fate is unknown.
+
+    What ``manifest.look_up.by`` lists is used, whatever else is given: a payment is not absent because it was sought by
+    something that the provider does not keep.
+    """
 
     hook: str
     attempt_key: str
@@ -133,11 +137,16 @@ class ListPaymentsRequest(Record):
 
 
 class RawNotice(Record):
-    """A webhook as it arrived: the untouched body, and the headers with their names in lower case."""
+    """A webhook as it arrived: the untouched body, and the headers, whose names are put into lower case."""
 
     body: bytes
     headers: dict[str, str]
     received_at: datetime
+
+    @field_validator("headers")
+    @classmethod
+    def _names_in_lower_case(cls, headers: dict[str, str]) -> dict[str, str]:
+        return {name.lower(): value for name, value in headers.items()}
 
 
 class AccountHolderRequest(Record):

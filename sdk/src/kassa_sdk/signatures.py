@@ -4,10 +4,11 @@ Which bytes are signed, in which header the signature stands and how it is writt
 is the same for all of them, and easy to get wrong: constant time, no empty secret, no notice of last week.  First in
 ``read_notice``::
 
-    header = required_header(raw, "acme-signature")             # "t=1764230400,v1=5257a8…"
-    parts = dict(part.split("=", 1) for part in header.split(",") if "=" in part)
-    timestamp = parts.get("t", "")
-    verify_hmac(f"{timestamp}.".encode() + raw.body, signatures=[parts.get("v1", "")], secrets=self._webhook_secrets)
+    header = required_header(raw, "acme-signature")             # "t=1764230400,v1=5257a8…,v1=90c1d4…"
+    parts = [part.partition("=")[::2] for part in header.split(",")]
+    timestamp = next((value for name, value in parts if name == "t"), "")
+    signatures = [value for name, value in parts if name == "v1"]     # two of them while a secret is being changed
+    verify_hmac(f"{timestamp}.".encode() + raw.body, signatures=signatures, secrets=self._webhook_secrets)
     require_recent(raw, timestamp)
 
 Only then look into the body.

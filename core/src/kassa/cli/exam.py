@@ -52,3 +52,17 @@ def exam(
         print_document(found)
     if code:
         raise typer.Exit(ExitCode.MISTAKE)
+    for candidate, taken in found["candidates"].items():
+        _is_taken(candidate, taken)
+
+
+def _is_taken(candidate: str, taken: Document) -> None:
+    """An exam of which parts were left out, or in which nothing was found, is not taken."""
+    if left_out := taken["left_out"]:
+        raise InvalidData(
+            "tests",
+            f"{candidate} leaves out {len(left_out)} of the exam's checks, such as {left_out[0]}; take them all, and say"
+            " in Candidate(not_proven=…) what your server cannot show",
+        )
+    if not any(capability["proven"] for capability in taken["capabilities"].values()):
+        raise InvalidData("tests", f"nothing of {candidate} was proven; the table above says why")

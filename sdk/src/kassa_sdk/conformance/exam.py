@@ -19,7 +19,7 @@ from kassa_sdk.conformance.verdicts import does_not_apply, not_proven, not_reach
 from kassa_sdk.errors import Unsupported
 from kassa_sdk.facts import PaymentFacts
 from kassa_sdk.hooks import Provider, ProviderHooks
-from kassa_sdk.manifest import Manifest
+from kassa_sdk.manifest import AmountLimits, Manifest
 from kassa_sdk.money import Money
 from kassa_sdk.notices import Notice
 from kassa_sdk.outcomes import (
@@ -278,8 +278,21 @@ class Exam:
             outcome = self.action(payment, answer)
         if isinstance(outcome, Pending) and payment.scenario.settles is not None:
             payment.scenario.settles(payment.provider_reference)
-            return reached(Found, "look_up", self.look_up(payment)).facts
+            return self._settled(payment)
         return reached(Succeeded, "authorize", outcome).facts
+
+    def _settled(self, payment: ExamPayment) -> PaymentFacts:
+        """What became of a payment that nobody knew about: by a look-up, or else by the server's own notices."""
+        if self.manifest.look_up is not None:
+            return reached(Found, "look_up", self.look_up(payment)).facts
+        if self.candidate.notices is None:
+            not_proven("without look-ups only notices tell how a payment ends, and the exam was given none")
+        read = [self.read_notice(raw) for raw in self.candidate.notices.about(payment.provider_reference)]
+        told = [notice.facts for notices in read if not isinstance(notices, Exception) for notice in notices]
+        mine = [facts for facts in told if facts and facts.provider_reference == payment.provider_reference]
+        if not mine:
+            not_reached("read_notice", "no facts about a payment that has settled")
+        return mine[-1]
 
     def authorized(self, amount: Money | None = None) -> ExamPayment:
         """A payment that is held (or paid, where the provider takes the money at once)."""
@@ -302,12 +315,15 @@ class Exam:
 
     def share(self, payment: ExamPayment, percent: int) -> Money:
         """A part of a payment that the provider can express."""
-        return self.percent_of(payment.amount, percent)
+        return self._percent_of(payment.amount, percent)
 
-    def percent_of(self, amount: Money, percent: int) -> Money:
-        """Less, or more, of an amount, as the provider can express it."""
-        step = self.manifest.amounts.steps.get(amount.currency, 1)
-        return Money(amount.minor * percent // 100 // step * step, amount.currency)
+    def smaller_amount(self, percent: int) -> Money:
+        """So much of what most payments of the exam are about, to be paid in its place."""
+        amount = self._percent_of(self.candidate.amount, percent)
+        minimum = self.manifest.amount_limits.get(amount.currency, AmountLimits()).minimum
+        if minimum is not None and amount < minimum:
+            not_proven(f"{amount} is below the manifest's minimum; give the exam a larger Candidate.amount")
+        return amount
 
     def books(self, payment: ExamPayment) -> ServerBooks:
         """What the server says about a payment; a check that needs it is not proven without."""
@@ -327,6 +343,10 @@ class Exam:
         if self.proxy is None:
             does_not_apply("this provider has no server")
         return self.proxy
+
+    def _percent_of(self, amount: Money, percent: int) -> Money:
+        step = self.manifest.amounts.steps.get(amount.currency, 1)
+        return Money(amount.minor * percent // 100 // step * step, amount.currency)
 
     def _options(self, url: str) -> BaseModel:
         options: type[BaseModel] = self.candidate.provider.Options
@@ -393,6 +413,13 @@ def reached(kind: type[OutcomeT], step: str, outcome: object) -> OutcomeT:
     if not isinstance(outcome, kind):
         not_reached(step, described(outcome))
     return outcome
+
+
+def agrees(found: Money, meant: Money, outcome: Outcome) -> bool:
+    """Whether the server's books fit to an outcome; what is under way may not stand in them yet."""
+    if found == meant:
+        return True
+    return isinstance(outcome, Pending) and found.currency == meant.currency and found < meant
 
 
 def described(outcome: object) -> str:

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from http.client import HTTPConnection
+from functools import partial
+from http.client import HTTPConnection, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -23,7 +24,8 @@ LONGEST_SILENCE_SECONDS = 20.0
 SERVER_TAKES_AT_MOST_SECONDS = 30.0
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_OF_ONE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade"})
+_OF_ONE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "host"})
+_CONNECTIONS = {"http": HTTPConnection, "https": HTTPSConnection}
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -73,16 +75,22 @@ class _Answer:
 
 
 class FaultProxy:
-    """A running proxy; ``url`` is what to configure in place of the server's."""
+    """A running proxy; ``url`` is what to configure in place of the server's.
+
+    The provider speaks plain HTTP to it; it speaks to the server as the server's URL says, and verifies its certificate.
+    """
 
     def __init__(self, server_url: str) -> None:
         server = urlsplit(server_url)
-        self._host, self._port, self._path = server.hostname or "", server.port or 80, server.path.rstrip("/")
+        if server.scheme not in _CONNECTIONS or not server.hostname:
+            raise ValueError(f"server_url is {server_url!r}; give the URL of the server, as http://… or https://…")
+        self._connect = partial(_CONNECTIONS[server.scheme], server.hostname, server.port)
+        path = server.path.rstrip("/")
         self._fault: Fault | None = None
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": self}))
         self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}{self._path}"
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}{path}"
         self.sent: list[SentRequest] = []
         self.hits = 0
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.003}, daemon=True)
@@ -125,7 +133,7 @@ class FaultProxy:
 
     def forward(self, request: SentRequest) -> _Answer:
         """Ask the server."""
-        connection = HTTPConnection(self._host, self._port, timeout=SERVER_TAKES_AT_MOST_SECONDS)
+        connection = self._connect(timeout=SERVER_TAKES_AT_MOST_SECONDS)
         headers = {name: value for name, value in request.headers.items() if name not in _OF_ONE_CONNECTION}
         try:
             connection.request(request.method, request.target, body=request.body or None, headers=headers)
@@ -166,16 +174,27 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_OPTIONS = do_POST = do_PUT = do_PATCH = do_DELETE = read_request
 
-    def answer(self, answer: _Answer, *, half: bool = False) -> None:
+    def answer(self, answer: _Answer) -> None:
+        self.begin(answer)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    def answer_half(self, answer: _Answer) -> None:
+        # Where there is no body to break off in (HTTP 204), it breaks off in the head.
+        if answer.body:
+            self.begin(answer)
+            self.end_headers()
+            self.wfile.write(answer.body[: len(answer.body) // 2])
+        else:
+            self.wfile.write(b"HTTP/1.1 2")
+        self.hang_up()
+
+    def begin(self, answer: _Answer) -> None:
         self.send_response_only(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
-        self.send_header("content-length", str(len(answer.body) + half))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer.body[: len(answer.body) // 2] if half else answer.body)
-        if half:
-            self.hang_up()
+        self.send_header("content-length", str(len(answer.body)))
 
     def hang_up(self) -> None:
         """Reset the connection, as a network does: what was not read yet by the other side is gone."""
@@ -214,6 +233,6 @@ def _let_happen(handler: _Handler, proxy: FaultProxy, request: SentRequest, faul
         case Fault.ERROR_AFTER:
             handler.answer(_Answer(500, plain, b"Internal server error"))
         case Fault.HALF_AFTER:
-            handler.answer(answer, half=True)
+            handler.answer_half(answer)
         case Fault.NONSENSE_AFTER:
             handler.answer(_Answer(200, plain, b"<html><h1>It works!</h1></html>"))

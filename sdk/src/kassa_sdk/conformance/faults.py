@@ -65,18 +65,18 @@ class FaultChecks:
 
     @pytest.mark.parametrize("hook", ["initiate", *CALLS])
     def test_a_connection_that_was_never_made_is_not_sent(self, exam: Exam, hook: str) -> None:
-        exam.network()
-        elsewhere = exam.at(address_where_nobody_listens())
-        if hook == "initiate":
-            outcome = elsewhere.initiate(exam.candidate.scenarios.approve)
-        else:
-            call = _declared(exam, hook)
-            outcome = call.ask(elsewhere, call.prepare(exam), exam.key())
-        if not isinstance(outcome, NotSent):
-            violation(
-                f"no connection to the server could be made, and {hook} ended in {described(outcome)}",
-                "that is NotSent: it is proven that nothing happened, and the same request may go again",
-            )
+        network, ask = exam.network(), _asking(exam, hook)
+        outcome = ask(exam.at(address_where_nobody_listens()))
+        if isinstance(outcome, NotSent):
+            return
+        with network.recording() as sent:
+            ask(exam)
+        if not sent:
+            does_not_apply(f"{hook} sends nothing")
+        violation(
+            f"no connection to the server could be made, and {hook} ended in {described(outcome)}",
+            "that is NotSent: it is proven that nothing happened, and the same request may go again",
+        )
 
     @_EACH_LOSS
     @_EACH_HOOK
@@ -106,7 +106,6 @@ class FaultChecks:
             call.ask(exam, payment, key)
         if not proxy.hits:
             does_not_apply(f"{hook} sends nothing that has an effect")
-        once = call.effect(exam, payment) if fault.is_acted_on else None
         with proxy.recording() as second:
             outcome = call.ask(exam, payment, key)
         if not isinstance(outcome, _MOVED):
@@ -115,32 +114,68 @@ class FaultChecks:
                 "within the key's window a repetition gets the first result",
             )
         _is_the_same_request(hook, first, second)
-        if once is not None and call.effect(exam, payment) != once:
+        once = _effect_of_one(exam, hook)
+        if call.effect(exam, payment) != once:
             violation(
-                f"{fault.value}; the same {hook} again, with the same key, and the server's books went from {once} "
-                f"to {call.effect(exam, payment)}",
-                "a provider with native keys has one effect for one key, however often it is asked",
+                f"{fault.value}; the same {hook} again, with the same key, and the server's books say "
+                f"{call.effect(exam, payment)} in place of {once}",
+                "a provider with native keys has one effect for one key, however often it is sent, also by your own client",
                 'idempotency=Idempotency(keys="none"), and each request is sent once, ever',
+            )
+
+    @_EACH_LOSS
+    @_EACH_HOOK
+    def test_what_has_no_key_is_sent_once(self, exam: Exam, hook: str, fault: Fault) -> None:
+        if exam.manifest.idempotency.keys == "native":
+            does_not_apply("the server tells a request that is sent again by its key")
+        call, proxy = _declared(exam, hook), exam.network()
+        payment = call.prepare(exam)
+        with proxy.going_wrong(fault), proxy.recording() as sent:
+            call.ask(exam, payment, exam.key())
+        if not proxy.hits:
+            does_not_apply(f"{hook} sends nothing that has an effect")
+        requests = [_content(each) for each in sent if each.has_effect and _is_about(payment, each)]
+        if len(set(requests)) < len(requests):
+            violation(
+                f"{fault.value}, and {hook} sent the same request a second time by itself",
+                "nobody knows whether the server has acted, and without a key it acts again: return Unknown",
+                'idempotency=Idempotency(keys="native", window=…), with the key on every request',
             )
 
     @_EACH_HOOK
     def test_a_request_that_arrives_twice_has_one_effect(self, exam: Exam, hook: str) -> None:
         call, proxy = _declared(exam, hook), exam.network()
         _keys_are_shown(exam)
-        payment, twin = call.prepare(exam), call.prepare(exam)
-        if not isinstance(outcome := call.ask(exam, twin, exam.key()), _MOVED):
-            not_reached(hook, described(outcome))
+        once = _effect_of_one(exam, hook)
+        payment = call.prepare(exam)
         with proxy.going_wrong(Fault.TWICE):
             call.ask(exam, payment, exam.key())
         if not proxy.hits:
             does_not_apply(f"{hook} sends nothing that has an effect")
-        if call.effect(exam, payment) != call.effect(exam, twin):
+        if call.effect(exam, payment) != once:
             violation(
                 f"the network delivered the request of one {hook} twice, and the server's books say "
-                f"{call.effect(exam, payment)} in place of {call.effect(exam, twin)}",
+                f"{call.effect(exam, payment)} in place of {once}",
                 "the key of the attempt goes along with every request, so that the server recognises it",
                 'idempotency=Idempotency(keys="none")',
             )
+
+
+def _asking(exam: Exam, hook: str) -> Callable[[Exam], Outcome]:
+    """One request, to be asked of this provider, or of one that is configured for another address."""
+    if hook == "initiate":
+        return lambda asked: asked.initiate(exam.candidate.scenarios.approve)
+    call = _declared(exam, hook)
+    payment, key = call.prepare(exam), exam.key()
+    return lambda asked: call.ask(asked, payment, key)
+
+
+def _effect_of_one(exam: Exam, hook: str) -> Money | bool:
+    """What the server's books say after one call on which nothing went wrong."""
+    call, twin = CALLS[hook], CALLS[hook].prepare(exam)
+    if not isinstance(outcome := call.ask(exam, twin, exam.key()), _MOVED):
+        not_reached(hook, described(outcome))
+    return call.effect(exam, twin)
 
 
 def _danger(outcome: Outcome) -> str:
@@ -154,13 +189,24 @@ def _danger(outcome: Outcome) -> str:
 
 
 def _is_the_same_request(hook: str, first: list[SentRequest], second: list[SentRequest]) -> None:
-    before = [(each.method, each.target, each.body) for each in first if each.has_effect]
-    after = [(each.method, each.target, each.body) for each in second if each.has_effect]
+    before = [_content(each) for each in first if each.has_effect]
+    after = [_content(each) for each in second if each.has_effect]
     if after and before[:1] != after[:1]:
         violation(
             f"a repeated {hook} sends another request than the first one",
             "a resend repeats the request exactly; a server that compares them refuses another one under the same key",
         )
+
+
+def _content(request: SentRequest) -> tuple[str, str, bytes]:
+    """What it asks for.  Headers are left out: a date or a trace is another one each time."""
+    return request.method, request.target, request.body
+
+
+def _is_about(payment: ExamPayment, request: SentRequest) -> bool:
+    """Whether it names the payment; to fetch an access token a second time moves nothing."""
+    said = f"{request.target}\n{request.body.decode('utf-8', 'replace')}"
+    return payment.provider_reference in said or payment.our_reference in said
 
 
 def _declared(exam: Exam, hook: str) -> _Call:

@@ -77,6 +77,8 @@ class LookUpChecks:
 
     def test_what_never_was_is_not_found(self, exam: Exam) -> None:
         _requires_look_up(exam)
+        if exam.manifest.look_up is not None and exam.manifest.look_up.by == {"provider_reference"}:
+            does_not_apply("what is found by the provider's own reference alone has been there once")
         request = LookUpRequest(hook="initiate", attempt_key=_nobodys(), our_reference=_nobodys())
         outcome = exam.ask("look_up", request)
         if not isinstance(outcome, NotFound):

@@ -11,6 +11,9 @@ Verdict = Literal["proven", "failed", "not proven", "not reached", "does not app
 """What one check has found."""
 
 
+MOST_NAMES = 3
+"""So many checks that were left out are named."""
+
 MOST_CODES = 8
 """So many currencies are listed by their codes; more are counted."""
 
@@ -63,6 +66,10 @@ class Matrix:
 
     findings: list[Finding] = field(default_factory=list)
     manifests: dict[str, Manifest] = field(default_factory=dict)
+    overridden: dict[str, set[str]] = field(default_factory=dict)
+    """The checks that a candidate's own class has in place of the exam's, or has switched off."""
+    deselected: dict[str, set[str]] = field(default_factory=dict)
+    """The checks that whoever began the run did not want."""
 
     def candidates(self) -> list[str]:
         """Who was examined."""
@@ -77,14 +84,26 @@ class Matrix:
             found = tuple(finding for finding in mine if finding.capability == capability)
             yield Row(capability, declared.get(capability, ""), found)
 
-    def unexplained(self) -> list[str]:
-        """Candidates with checks that were not reached, though nothing failed: nobody would know why."""
-        return [
-            candidate
-            for candidate in self.candidates()
-            if any(f.verdict == "not reached" for f in self._of(candidate))
-            and not any(f.verdict == "failed" for f in self._of(candidate))
-        ]
+    def fails(self) -> list[str]:
+        """Why a run fails that pytest itself would let pass: a sentence for each candidate."""
+        return [why for candidate in self.candidates() if (why := self._fails(candidate)) is not None]
+
+    def _fails(self, candidate: str) -> str | None:
+        found = {finding.verdict: finding.why for finding in self._of(candidate)}
+        if "failed" in found:
+            return f"{candidate} fails: {found['failed']}" if found["failed"] else None
+        if "not reached" in found:
+            return f"{candidate} fails: checks were not reached, though none failed; see above what they lacked"
+        if overridden := sorted(self.overridden.get(candidate, ())):
+            return (
+                f"{candidate} fails: it overrides {', '.join(overridden)}; what your server cannot show, say in "
+                "Candidate(not_proven=…)"
+            )
+        return None
+
+    def left_out(self, candidate: str) -> list[str]:
+        """The checks of the exam that a candidate has not taken."""
+        return sorted(self.overridden.get(candidate, set()) | self.deselected.get(candidate, set()))
 
     def as_json(self) -> dict[str, Any]:
         """For tools: each candidate with its manifest and its capabilities."""
@@ -102,6 +121,7 @@ class Matrix:
                         }
                         for row in self.rows(candidate)
                     },
+                    "left_out": self.left_out(candidate),
                 }
                 for candidate in self.candidates()
             },
@@ -112,12 +132,16 @@ class Matrix:
         failed = [finding for finding in self.findings if finding.verdict == "failed"]
         proven = sum(finding.verdict == "proven" for finding in self.findings)
         open_ones = sum(finding.verdict in {"not proven", "not reached"} for finding in self.findings)
+        left_out = sum(len(self.left_out(candidate)) for candidate in self.candidates())
         message = f"{len(failed)} checks failed" if failed else f"contract {CONTRACT_VERSION}, {proven} checks proven"
+        if not failed:
+            message += f", {open_ones} not" if open_ones else ""
+            message += f", {left_out} left out" if left_out else ""
         return {
             "schemaVersion": 1,
             "label": "kassa exam",
-            "message": message + (f", {open_ones} not" if open_ones and not failed else ""),
-            "color": "red" if failed else "yellow" if open_ones else "green",
+            "message": message,
+            "color": "red" if failed else "yellow" if open_ones or left_out else "green",
         }
 
     def title(self, candidate: str) -> str:
@@ -133,6 +157,11 @@ class Matrix:
         for capability, declared, found, reasons in rows:
             yield f"  {capability:<{widths[0]}}  {declared:<{widths[1]}}  {found}".rstrip()
             yield from (f"  {'':<{widths[0]}}  - {reason}" for reason in reasons)
+        for how, left_out in (("overridden", self.overridden), ("deselected", self.deselected)):
+            if names := sorted(left_out.get(candidate, ())):
+                yield f"  left out ({how}): {len(names)} of the exam's checks, {', '.join(names[:MOST_NAMES])}" + (
+                    ", …" if len(names) > MOST_NAMES else ""
+                )
 
     def _manifest_in_json(self, candidate: str) -> dict[str, Any] | None:
         manifest = self.manifests.get(candidate)

@@ -6,22 +6,24 @@ from functools import partial
 from typing import Literal
 
 from kassa_sdk.conformance.candidate import ServerBooks
-from kassa_sdk.conformance.exam import Exam, ExamPayment, described
+from kassa_sdk.conformance.exam import Exam, ExamPayment, agrees, described
 from kassa_sdk.conformance.verdicts import does_not_apply, not_reached, proves, violation
+from kassa_sdk.facts import Movement, PaymentFacts
 from kassa_sdk.manifest import Manifest, Portions
 from kassa_sdk.money import Money
 from kassa_sdk.outcomes import Outcome, Pending, Succeeded
 
 
 @dataclass(frozen=True, slots=True)
-class _Verb:
+class Verb:
     """Capture or refund: the same promises, about money in one direction or the other."""
 
     name: Literal["capture", "refund"]
     portions: Callable[[Manifest], Portions]
-    prepare: Callable[[Exam], ExamPayment]
+    prepare: Callable[[Exam, Money | None], ExamPayment]
     ask: Callable[..., Outcome]
     total: Callable[[ServerBooks], Money]
+    movements: Callable[[PaymentFacts], tuple[Movement, ...]]
 
     def takes_the_whole(self, exam: Exam) -> None:
         payment = self._payment(exam)
@@ -51,21 +53,21 @@ class _Verb:
     def is_refused_where_there_is_none(self, exam: Exam) -> None:
         if self.portions(exam.manifest) is not Portions.NONE:
             does_not_apply(f"the manifest lists {self.name}s")
-        payment = self.prepare(exam)
+        payment = self.prepare(exam, None)
         _refused(exam, payment, f"a {self.name}", partial(self.ask, exam, payment), f"{self.name}s=Portions.FULL")
 
     def _payment(self, exam: Exam) -> ExamPayment:
         if self.portions(exam.manifest) is Portions.NONE:
             does_not_apply(f"the manifest lists no {self.name}s")
-        return self.prepare(exam)
+        return self.prepare(exam, None)
 
     def _moves(self, exam: Exam, payment: ExamPayment, amount: Money, total: Money) -> None:
         key = exam.key()
         outcome = self.ask(exam, payment, amount, key)
         if not isinstance(outcome, Succeeded | Pending):
             violation(f"{self.name} of {amount} ended in {described(outcome)}", "what the manifest lists is done")
-        movements = outcome.facts.captures if self.name == "capture" else outcome.facts.refunds
-        told = [(movement.amount, movement.attempt_key) for movement in movements if movement.status != "failed"]
+        movements = [movement for movement in self.movements(outcome.facts) if movement.status != "failed"]
+        told = [(movement.amount, movement.attempt_key) for movement in movements]
         # What is under way may not have a name yet.
         if told != [(amount, key)] and (told or isinstance(outcome, Succeeded)):
             said = ", ".join(f"{each} with key {own}" for each, own in told) or "none"
@@ -76,15 +78,29 @@ class _Verb:
         if exam.candidate.books is None:
             return
         found = self.total(exam.books(payment))
-        if found > total or (isinstance(outcome, Succeeded) and found != total):
+        if not agrees(found, total, outcome):
             violation(
                 f"after a {self.name} of {amount} the server's books should say {total} in all, and say {found}",
                 "exactly the amount of the request moves, and nothing else",
             )
 
 
-_CAPTURE = _Verb("capture", lambda manifest: manifest.captures, Exam.held, Exam.capture, lambda books: books.captured)
-_REFUND = _Verb("refund", lambda manifest: manifest.refunds, Exam.captured, Exam.refund, lambda books: books.refunded)
+CAPTURE = Verb(
+    "capture",
+    lambda manifest: manifest.captures,
+    Exam.held,
+    Exam.capture,
+    lambda books: books.captured,
+    lambda facts: facts.captures,
+)
+REFUND = Verb(
+    "refund",
+    lambda manifest: manifest.refunds,
+    Exam.captured,
+    Exam.refund,
+    lambda books: books.refunded,
+    lambda facts: facts.refunds,
+)
 
 
 @proves("captures")
@@ -92,16 +108,16 @@ class CaptureChecks:
     """Taking what was authorized."""
 
     def test_a_capture_takes_the_whole_amount(self, exam: Exam) -> None:
-        _CAPTURE.takes_the_whole(exam)
+        CAPTURE.takes_the_whole(exam)
 
     def test_a_capture_of_a_part_takes_that_part(self, exam: Exam) -> None:
-        _CAPTURE.takes_a_part(exam)
+        CAPTURE.takes_a_part(exam)
 
     def test_a_second_capture_takes_the_rest(self, exam: Exam) -> None:
-        _CAPTURE.takes_the_rest(exam)
+        CAPTURE.takes_the_rest(exam)
 
     def test_captures_are_refused_where_the_manifest_has_none(self, exam: Exam) -> None:
-        _CAPTURE.is_refused_where_there_is_none(exam)
+        CAPTURE.is_refused_where_there_is_none(exam)
 
     def test_never_more_is_captured_than_authorized(self, exam: Exam) -> None:
         if exam.manifest.captures is Portions.NONE:
@@ -121,16 +137,16 @@ class RefundChecks:
     """Giving back what was taken."""
 
     def test_a_refund_gives_back_the_whole_amount(self, exam: Exam) -> None:
-        _REFUND.takes_the_whole(exam)
+        REFUND.takes_the_whole(exam)
 
     def test_a_refund_of_a_part_gives_back_that_part(self, exam: Exam) -> None:
-        _REFUND.takes_a_part(exam)
+        REFUND.takes_a_part(exam)
 
     def test_a_second_refund_gives_back_the_rest(self, exam: Exam) -> None:
-        _REFUND.takes_the_rest(exam)
+        REFUND.takes_the_rest(exam)
 
     def test_refunds_are_refused_where_the_manifest_has_none(self, exam: Exam) -> None:
-        _REFUND.is_refused_where_there_is_none(exam)
+        REFUND.is_refused_where_there_is_none(exam)
 
 
 @proves("cancel")

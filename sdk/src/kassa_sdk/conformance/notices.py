@@ -145,9 +145,15 @@ def _with_other_secrets(options: BaseModel) -> BaseModel:
 
 
 def _other(value: object) -> object:
+    """The same value with other secrets in it, which are of the same form: in the middle they differ by one character."""
     if isinstance(value, SecretStr) and value.get_secret_value():
         secret = value.get_secret_value()
-        return SecretStr(secret[:-1] + ("a" if secret[-1] != "a" else "b"))
+        middle = next((at for at in range(len(secret) // 2, len(secret)) if secret[at].isalnum()), 0)
+        return SecretStr(secret[:middle] + ("a" if secret[middle : middle + 1] != "a" else "b") + secret[middle + 1 :])
+    if isinstance(value, BaseModel):
+        return _with_other_secrets(value)
+    if isinstance(value, dict):
+        return {name: _other(each) for name, each in value.items()}
     if isinstance(value, tuple | list):
         return type(value)(map(_other, value))
     return value

@@ -1,10 +1,12 @@
 """The pytest plugin of the exam; pytest finds it through an entry point.
 
 It says at the end what was proven (the matrix), writes it to files where it is asked to, and lets no check be left out in
-silence: one that was not reached, though no other failed, fails the run.
+silence: one that was not reached, though no other failed, fails the run, as does one that is overridden or expected to fail.
+One that whoever began the run did not want is told.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from kassa_sdk.conformance.verdicts import DECLARED, DOES_NOT_APPLY, NOT_PROVEN,
 from kassa_sdk.manifest import Manifest
 
 PROPERTY = "kassa_capability"
+LEFT_OUT = "kassa_left_out"
 
 _UNDECIDED: dict[str, Verdict] = {
     DOES_NOT_APPLY: "does not apply",
@@ -59,6 +62,24 @@ class _Listener:
         self._config = config
         self._matrix = Matrix()
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for taken in {item.cls for item in items if isinstance(item, pytest.Function) and _is_a_check(item)}:
+            if overridden := _overridden(taken):
+                self._matrix.overridden[taken.__name__] = overridden
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        for item in filter(_is_a_check, items):
+            if item.parent is not None:
+                self._matrix.deselected.setdefault(item.parent.name, set()).add(item.name)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A process of pytest-xdist has ended: what it has collected, only it knows."""
+        told = getattr(node, "workeroutput", {}).get(LEFT_OUT, ({}, {}))
+        for mine, theirs in zip((self._matrix.overridden, self._matrix.deselected), told, strict=True):
+            mine.update({candidate: set(names) for candidate, names in theirs.items()})
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         properties: dict[str, Any] = dict(report.user_properties)
         about = properties.get(PROPERTY)
@@ -72,9 +93,14 @@ class _Listener:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         # Processes of pytest-xdist know only their own share; the one that gathered them all judges.
-        if not self._matrix.findings or hasattr(session.config, "workerinput"):
+        config: Any = session.config
+        if hasattr(config, "workerinput"):
+            left_out = (self._matrix.overridden, self._matrix.deselected)
+            config.workeroutput[LEFT_OUT] = [{who: sorted(names) for who, names in each.items()} for each in left_out]
             return
-        if self._matrix.unexplained() and session.exitstatus == pytest.ExitCode.OK:
+        if not self._matrix.findings:
+            return
+        if self._matrix.fails() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         for option, content in (("kassa_report", self._matrix.as_json), ("kassa_badge", self._matrix.as_badge)):
             file: Path | None = self._config.getoption(option)
@@ -87,13 +113,23 @@ class _Listener:
             terminalreporter.section(self._matrix.title(candidate))
             for line in self._matrix.lines(candidate):
                 terminalreporter.line(line)
-        for candidate in self._matrix.unexplained():
-            terminalreporter.line(
-                f"{candidate} fails: checks were not reached, though none failed; see above what they lacked", red=True
-            )
+        for reason in self._matrix.fails():
+            terminalreporter.line(reason, red=True)
+
+
+def _is_a_check(item: pytest.Item) -> bool:
+    return hasattr(getattr(item, "function", None), PROPERTY)
+
+
+def _overridden(taken: type) -> set[str]:
+    """The checks that a class inherits and has something else in place of, None included."""
+    checks = {name for each in taken.__mro__ for name, value in vars(each).items() if hasattr(value, PROPERTY)}
+    return {name for name in checks if not hasattr(getattr(taken, name), PROPERTY)}
 
 
 def _verdict(report: pytest.TestReport) -> tuple[Verdict, str]:
+    if hasattr(report, "wasxfail"):
+        return "failed", "a check that is expected to fail has failed all the same"
     if report.failed:
         return "failed", ""
     if report.passed:
