@@ -70,11 +70,8 @@ def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     folder.mkdir()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("KASSA")},
-        # Where no bytecode is kept, each command would compile all that it imports; here only the first one does.
-        "PYTHONDONTWRITEBYTECODE": "",
         # What is printed stands in its file at once, as it would on a terminal.
         "PYTHONUNBUFFERED": "1",
-        "PYTHONPYCACHEPREFIX": str(tmp_path / "bytecode"),
         "PYTHON": sys.executable,
         "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(folder)]),
         "MAKE_KNOWN": MAKE_KNOWN,

@@ -50,8 +50,6 @@ class Stranger:
             "PIP_FIND_LINKS": str(wheelhouse),
             "PIP_QUIET": "2",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            # Compiled files are kept: the pages start the same programs again and again.
-            "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONUNBUFFERED": "1",
             "COLUMNS": "100",
             "NO_COLOR": "1",
