@@ -1,5 +1,6 @@
 """What every test of every distribution may ask for: a fresh database of each kind that kassa supports."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,18 @@ import pytest
 
 if TYPE_CHECKING:
     from postgresql_server import PostgreSQLServer
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, for ``-n auto``: a test often waits, for a provider or a database."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays to the end: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,9 @@ import psycopg
 from psycopg import sql
 
 START_TIMEOUT_SECONDS = 60
+MEMORY, ROOM_FOR_A_SERVER = Path("/dev/shm"), 1024**3
+# Nobody listens on the network, and the log of changes is kept short; all else is what PostgreSQL begins with.
+SETTINGS = ("-c", "listen_addresses=", "-c", "max_wal_size=128MB")
 UNPRIVILEGED_USERS = ("postgres", "nobody")
 
 
@@ -88,7 +91,7 @@ class OwnServer:
         log = directory / "log"
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [str(self._programs / "postgres"), "-D", "data", "-k", str(directory), "-c", "listen_addresses="],
+                [str(self._programs / "postgres"), "-D", "data", "-k", str(directory), *SETTINGS],
                 cwd=directory,
                 stdout=output,
                 stderr=output,
@@ -108,7 +111,7 @@ class OwnServer:
 @contextmanager
 def own_server() -> Iterator[OwnServer]:
     """A server for one test alone, as long as the context is open.  Raises NoServer."""
-    with tempfile.TemporaryDirectory(prefix="kassa-pg-", ignore_cleanup_errors=True) as text:
+    with tempfile.TemporaryDirectory(prefix="kassa-pg-", dir=_roomy_memory(), ignore_cleanup_errors=True) as text:
         directory = Path(text)
         directory.chmod(0o755)  # an unprivileged user has to pass through
         server = _start_any(directory)
@@ -116,6 +119,17 @@ def own_server() -> Iterator[OwnServer]:
             yield server
         finally:
             server.stop()
+
+
+def _roomy_memory() -> Path | None:
+    """Where files live in memory, where there is room for a server's; None: wherever temporary files are.
+
+    Each test has a database of its own, which is some 300 files.  To make and remove so many again and again takes some
+    file systems more time than all tests together.  What a killed process has written survives here as well.
+    """
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_FOR_A_SERVER:
+        return MEMORY
+    return None
 
 
 @contextmanager

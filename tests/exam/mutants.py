@@ -784,7 +784,7 @@ class SavesThoughItSaysNo(Mutant):
 
 
 class PutsTheKeyWhereTheStorefrontReads(Mutant):
-    caught_by = "test_what_is_stored_and_shown_holds_no_secret"
+    caught_by = "test_no_secret_is_seen_outside_of_the_options"
 
     @hookimpl
     def initiate(self, request: InitiateRequest) -> Outcome:
@@ -793,7 +793,7 @@ class PutsTheKeyWhereTheStorefrontReads(Mutant):
 
 
 class RaisesWithItsHeaders(Mutant):
-    caught_by = "test_what_is_raised_holds_no_secret"
+    caught_by = "test_no_secret_is_seen_outside_of_the_options"
 
     @hookimpl
     def authorize(self, request: AuthorizeRequest) -> Outcome:
@@ -804,7 +804,7 @@ class RaisesWithItsHeaders(Mutant):
 
 
 class LogsItsHeaders(Mutant):
-    caught_by = "test_what_is_logged_holds_no_secret"
+    caught_by = "test_no_secret_is_seen_outside_of_the_options"
 
     @hookimpl
     def authorize(self, request: AuthorizeRequest) -> Outcome:

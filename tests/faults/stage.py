@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from provider_books import Books, Effect
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select, union_all
 
 from kassa import Engine, Money, NewItem
 from kassa.config import parse
@@ -179,12 +179,19 @@ class Stage:
 
     def _due(self) -> list[tuple[str, datetime]]:
         """Of every table that has due work, when the next of it is due."""
-        tables = [table for table in metadata.sorted_tables if "due_at" in table.c]
         with self.engine._world.database.engine.connect() as connection:
-            found = [(table.name, connection.execute(select(func.min(table.c.due_at))).scalar()) for table in tables]
-            # A comparison that is not finished is taken up when its lease ends.
-            left = select(func.min(reconciliations.c.lease_until)).where(reconciliations.c.finished_at.is_(None))
-            found.append((reconciliations.name, connection.execute(left).scalar()))
-            if connection.execute(select(func.count()).select_from(outbox)).scalar():
+            found = [(name, moment) for name, moment in connection.execute(_WHAT_IS_DUE) if moment is not None]
+            if connection.execute(_ARE_EVENTS_WAITING).scalar():
                 found.append((outbox.name, self.clock.now))
-        return [(name, moment) for name, moment in found if moment is not None]
+        return found
+
+
+# In one statement, because a run asks many times.
+_WHAT_IS_DUE = union_all(
+    *(select(literal(table.name), func.min(table.c.due_at)) for table in metadata.sorted_tables if "due_at" in table.c),
+    # A comparison that is not finished is taken up when its lease ends.
+    select(literal(reconciliations.name), func.min(reconciliations.c.lease_until)).where(
+        reconciliations.c.finished_at.is_(None)
+    ),
+)
+_ARE_EVENTS_WAITING = select(func.count()).select_from(outbox)

@@ -23,16 +23,10 @@ _SOUNDS_PUBLIC = re.compile(r"(public|publishable)", re.IGNORECASE)
 class SecretChecks:
     """Canaries: the secrets of the exam must not sing."""
 
-    def test_what_is_stored_and_shown_holds_no_secret(self, exam: Exam) -> None:
+    def test_no_secret_is_seen_outside_of_the_options(self, exam: Exam) -> None:
         _tour(exam)
         _is_silent(exam, exam.heard.outcomes, "an outcome, which is stored, and of which the storefront sees the data,")
-
-    def test_what_is_raised_holds_no_secret(self, exam: Exam) -> None:
-        _tour(exam)
         _is_silent(exam, exam.heard.errors, "what the provider raised, traceback included,")
-
-    def test_what_is_logged_holds_no_secret(self, exam: Exam) -> None:
-        _tour(exam)
         written = [logging.Formatter().format(record) for record in exam.heard.log]
         _is_silent(exam, written, "the log, at its most detailed level,")
 
