@@ -31,15 +31,15 @@ class AmountChecks:
 
     @_EACH_KIND
     def test_what_is_paid_is_the_amount_on_the_wire(self, exam: Exam, decimals: int) -> None:
-        _paid_as_meant(exam, _telling(exam.manifest, _currency(exam.manifest, decimals)))
+        _paid_as_meant(exam, _telling(exam.manifest, _currency(exam, decimals)))
 
     @_EACH_KIND
     def test_what_is_captured_is_the_amount_on_the_wire(self, exam: Exam, decimals: int) -> None:
-        _moved_as_meant(exam, CAPTURE, _currency(exam.manifest, decimals))
+        _moved_as_meant(exam, CAPTURE, _currency(exam, decimals))
 
     @_EACH_KIND
     def test_what_is_refunded_is_the_amount_on_the_wire(self, exam: Exam, decimals: int) -> None:
-        _moved_as_meant(exam, REFUND, _currency(exam.manifest, decimals))
+        _moved_as_meant(exam, REFUND, _currency(exam, decimals))
 
     def test_the_providers_own_exceptions_are_written_as_it_wants_them(self, exam: Exam) -> None:
         exceptions = sorted({*exam.manifest.amounts.exponents, *exam.manifest.amounts.steps})
@@ -97,13 +97,13 @@ def _moved_as_meant(exam: Exam, verb: Verb, currency: str) -> None:
         violation(f"a {verb.name} of {part} was asked for, and the server's books say {found}", _EXACTLY)
 
 
-def _currency(manifest: Manifest, decimals: int) -> str:
-    """The usual currency with so many decimals, or another where the manifest does not list it."""
-    usual = _USUAL[decimals]
-    if manifest.currencies is None or usual in manifest.currencies:
-        return usual
-    for currency in sorted(manifest.currencies):
-        if EXPONENTS.get(currency) == decimals:
+def _currency(exam: Exam, decimals: int) -> str:
+    """The usual currency with so many decimals; where it is not listed, that of the exam, or any that is."""
+    listed = exam.manifest.currencies
+    if listed is None:
+        return _USUAL[decimals]
+    for currency in (_USUAL[decimals], exam.candidate.amount.currency, *sorted(listed)):
+        if currency in listed and EXPONENTS.get(currency) == decimals:
             return currency
     does_not_apply(f"the manifest lists no currency with {decimals} decimals")
 

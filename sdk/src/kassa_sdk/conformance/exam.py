@@ -292,7 +292,10 @@ class Exam:
         mine = [facts for facts in told if facts and facts.provider_reference == payment.provider_reference]
         if not mine:
             not_reached("read_notice", "no facts about a payment that has settled")
-        return mine[-1]
+        whole = [facts for facts in mine if facts.authorized is not None]
+        if not whole:
+            not_proven("the provider has no look-ups, and its notices do not tell what is authorized")
+        return whole[-1]
 
     def authorized(self, amount: Money | None = None) -> ExamPayment:
         """A payment that is held (or paid, where the provider takes the money at once)."""
