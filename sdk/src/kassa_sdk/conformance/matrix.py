@@ -10,7 +10,6 @@ from kassa_sdk.manifest import Manifest
 Verdict = Literal["proven", "failed", "not proven", "not reached", "does not apply"]
 """What one check has found."""
 
-
 MOST_NAMES = 3
 """So many checks that were left out are named."""
 
@@ -159,9 +158,7 @@ class Matrix:
             yield from (f"  {'':<{widths[0]}}  - {reason}" for reason in reasons)
         for how, left_out in (("overridden", self.overridden), ("deselected", self.deselected)):
             if names := sorted(left_out.get(candidate, ())):
-                yield f"  left out ({how}): {len(names)} of the exam's checks, {', '.join(names[:MOST_NAMES])}" + (
-                    ", …" if len(names) > MOST_NAMES else ""
-                )
+                yield f"  left out ({how}): {len(names)} of the exam's checks, {_some(names)}"
 
     def _manifest_in_json(self, candidate: str) -> dict[str, Any] | None:
         manifest = self.manifests.get(candidate)
@@ -174,6 +171,10 @@ class Matrix:
 def _cells(row: Row) -> tuple[str, str, str, tuple[str, ...]]:
     checks = f", {row.proven} {'check' if row.proven == 1 else 'checks'}" if row.proven else ""
     return row.capability, row.declared, row.verdict + checks, row.reasons
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
 
 
 def _codes(currencies: frozenset[str]) -> str:

@@ -128,7 +128,7 @@ def _overridden(taken: type) -> set[str]:
 
 
 def _verdict(report: pytest.TestReport) -> tuple[Verdict, str]:
-    if hasattr(report, "wasxfail"):
+    if hasattr(report, "wasxfail") and not report.passed:
         return "failed", "a check that is expected to fail has failed all the same"
     if report.failed:
         return "failed", ""
@@ -136,11 +136,7 @@ def _verdict(report: pytest.TestReport) -> tuple[Verdict, str]:
         return "proven", ""
     said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     reason = said.removeprefix("Skipped: ")
-    for prefix, verdict in (
-        (DOES_NOT_APPLY, "does not apply"),
-        (NOT_REACHED, "not reached"),
-        (NOT_PROVEN, "not proven"),
-    ):
+    for prefix, verdict in _UNDECIDED.items():
         if reason.startswith(prefix):
-            return verdict, reason.removeprefix(prefix)  # type: ignore[return-value]
+            return verdict, reason.removeprefix(prefix)
     return "not proven", reason
