@@ -38,8 +38,8 @@ class Databases(Protocol):
         """Everything in it."""
         ...
 
-    def holds(self, text: str) -> bool:
-        """Whether this text stands anywhere in it."""
+    def holds(self, text: str, tables: Tables) -> bool:
+        """Whether this text stands anywhere in it; ``tables``: as it was just read."""
         ...
 
 
@@ -67,7 +67,8 @@ class SqliteDatabases:
         finally:
             connection.close()
 
-    def holds(self, text: str) -> bool:
+    def holds(self, text: str, tables: Tables) -> bool:
+        # What was removed from the tables may still stand in the file.
         files = (self._file, self._file.with_name(self._file.name + "-wal"))
         return any(text.encode() in file.read_bytes() for file in files if file.exists())
 
@@ -99,8 +100,8 @@ class PostgresqlDatabases:
     def read(self) -> Tables:
         return {name: self._connection.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES}
 
-    def holds(self, text: str) -> bool:
-        return any(text in repr(row) for rows in self.read().values() for row in rows)
+    def holds(self, text: str, tables: Tables) -> bool:
+        return any(text in repr(row) for rows in tables.values() for row in rows)
 
     def close(self) -> None:
         """End the connection; the server drops the database."""

@@ -86,8 +86,9 @@ class Theatre:
         self.clear_faults()
         databases = self.databases[database]
         taken = None if stage.engine is self._engines[database, False] else self._taken()
-        found = violations(Settled(databases.read(), stage.effects(), taken))
-        return found + [f"the database holds the secret {each}" for each in CANARIES if databases.holds(each)]
+        tables = databases.read()
+        found = violations(Settled(tables, stage.effects(), taken))
+        return found + [f"the database holds the secret {each}" for each in CANARIES if databases.holds(each, tables)]
 
     def clear_faults(self) -> None:
         """The providers are in good health again."""
