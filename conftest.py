@@ -2,11 +2,13 @@
 
 import gc
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from memory import roomy_memory
 
 if TYPE_CHECKING:
     from postgresql_server import PostgreSQLServer
@@ -16,6 +18,13 @@ if TYPE_CHECKING:
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores, for ``-n auto``: a test often waits, for a provider or a database."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_configure() -> None:
+    """The files of the tests live in memory where there is room; TMPDIR says otherwise."""
+    memory = roomy_memory()
+    if memory is not None and "TMPDIR" not in os.environ:
+        tempfile.tempdir = str(memory)
 
 
 def pytest_collection_finish() -> None:

@@ -19,10 +19,10 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+from memory import roomy_memory
 from psycopg import sql
 
 START_TIMEOUT_SECONDS = 60
-MEMORY, ROOM_FOR_A_SERVER = Path("/dev/shm"), 1024**3
 # Nobody listens on the network, and the log of changes is kept short; all else is what PostgreSQL begins with.
 SETTINGS = ("-c", "listen_addresses=", "-c", "max_wal_size=128MB")
 UNPRIVILEGED_USERS = ("postgres", "nobody")
@@ -111,7 +111,9 @@ class OwnServer:
 @contextmanager
 def own_server() -> Iterator[OwnServer]:
     """A server for one test alone, as long as the context is open.  Raises NoServer."""
-    with tempfile.TemporaryDirectory(prefix="kassa-pg-", dir=_roomy_memory(), ignore_cleanup_errors=True) as text:
+    # Each test has a database of its own, which is some 300 files.  To make and remove so many again and again takes some
+    # file systems more time than all tests together.
+    with tempfile.TemporaryDirectory(prefix="kassa-pg-", dir=roomy_memory(), ignore_cleanup_errors=True) as text:
         directory = Path(text)
         directory.chmod(0o755)  # an unprivileged user has to pass through
         server = _start_any(directory)
@@ -119,17 +121,6 @@ def own_server() -> Iterator[OwnServer]:
             yield server
         finally:
             server.stop()
-
-
-def _roomy_memory() -> Path | None:
-    """Where files live in memory, where there is room for a server's; None: wherever temporary files are.
-
-    Each test has a database of its own, which is some 300 files.  To make and remove so many again and again takes some
-    file systems more time than all tests together.  What a killed process has written survives here as well.
-    """
-    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_FOR_A_SERVER:
-        return MEMORY
-    return None
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from memory import roomy_memory
 from postgresql_server import PostgreSQLServer
 from theatre import Theatre, opened
 
@@ -115,7 +116,7 @@ def _begin(kinds: list[str], server: PostgreSQLServer | None, works: dict[str, W
 
 
 def _serve(kinds: list[str], server: PostgreSQLServer | None, works: dict[str, Work], jobs: int, answers: int) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="kassa-faults-"))
+    folder = Path(tempfile.mkdtemp(prefix="kassa-faults-", dir=roomy_memory()))
     try:
         with opened(folder, kinds, server) as theatre, os.fdopen(jobs, "rb") as lines:
             gc.collect()
