@@ -6,16 +6,21 @@ import re
 import shutil
 import sys
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import generate_diagrams
 import generate_reference
 import pages
 import pytest
+from pydantic import SecretStr
 
 import kassa
 import kassa_sdk
 import kassa_sdk.conformance
+from kassa_sdk import BadSignature, RawNotice
+from kassa_simulator.signature import SIGNATURE_HEADER, sign
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -59,6 +64,24 @@ def name_of(page: Path) -> str:
 def test_there_are_pages_that_are_executed() -> None:
     executed = {name_of(page) for page in PAGES if is_executed(page)}
     assert {"tutorial", "extend/one-file"} | FOLLOWED_BY_A_STRANGER <= executed
+
+
+def test_the_signature_check_that_authors_copy_takes_either_secret_while_it_is_changed() -> None:
+    written = next(
+        block.text
+        for block in pages.blocks(DOCS / "extend" / "write-a-provider.md")
+        if (block.title or "").endswith("signature.py")
+    )
+    recipe: dict[str, Any] = {}
+    exec(written, recipe)
+    now = datetime.now(UTC)
+    new, old = (sign(b"{}", secret, int(now.timestamp())) for secret in ("new-secret", "old-secret"))
+    header = f"{new},{old.partition(',')[2]}"
+    raw = RawNotice(body=b"{}", headers={SIGNATURE_HEADER: header}, received_at=now)
+    recipe["verify"](raw, [SecretStr("new-secret"), None])
+    recipe["verify"](raw, [SecretStr("old-secret"), None])
+    with pytest.raises(BadSignature):
+        recipe["verify"](raw, [SecretStr("another-secret"), None])
 
 
 @pytest.mark.skipif(shutil.which("bash") is None or shutil.which("curl") is None, reason="the pages use bash and curl")

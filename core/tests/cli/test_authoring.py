@@ -6,6 +6,7 @@ That the packages pass their exam, are built, installed and paid with, `tox -e d
 import compileall
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from kassa.cli.new_provider import Shape
+from kassa_sdk import Declined, Unknown
+from kassa_sdk.http_client import HttpAnswer
 
 from .conftest import Kassa
 
@@ -106,6 +109,28 @@ def test_each_shape_is_code_without_a_trace_of_the_template(kassa: Kassa, folder
     written = [path for path in Path("here").rglob("*") if path.suffix in {".py", ".toml", ".ini", ".md"}]
     assert [path for path in written if "{{" in path.read_text() or "{%" in path.read_text()] == []
     assert max(len(line) for path in written for line in path.read_text().splitlines() if path.suffix == ".py") <= 120
+
+
+@pytest.mark.parametrize("shape", Shape)
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (402, "insufficient_funds", Declined),
+        (409, "over_refund", Declined),
+        (409, "request_in_progress", Unknown),
+        (422, "key_reused", Unknown),
+        (400, "brand_new", Unknown),
+    ],
+)
+def test_only_an_error_whose_code_is_known_is_a_no(
+    kassa: Kassa, folder: Path, shape: Shape, status: int, code: str, expected: type
+) -> None:
+    kassa("new-provider", "acme", "--shape", shape)
+    answers = runpy.run_path(str(folder / "kassa-acme" / "src" / "kassa_acme" / "answers.py"))
+    sent = HttpAnswer(status, json.dumps({"error": {"code": code}}).encode(), {})
+    assert isinstance(answers["refunded"](sent, "key"), expected)
+    assert isinstance(answers["canceled"](sent), expected)
+    assert isinstance(answers["authorized"](sent), expected)
 
 
 @pytest.mark.parametrize(
