@@ -53,11 +53,11 @@ def exam(
     if code:
         raise typer.Exit(ExitCode.MISTAKE)
     for candidate, taken in found["candidates"].items():
-        _is_taken(candidate, taken)
+        _require_taken(candidate, taken)
 
 
-def _is_taken(candidate: str, taken: Document) -> None:
-    """An exam of which parts were left out, or in which nothing was found, is not taken."""
+def _require_taken(candidate: str, taken: Document) -> None:
+    """An exam of which checks were left out, or in which nothing was proven, is not taken.  Raises InvalidData."""
     if left_out := taken["left_out"]:
         raise InvalidData(
             "tests",
